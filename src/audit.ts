@@ -91,4 +91,9 @@ export {
   type NotaryKey,
 } from './adapters/notary/key-file.ts';
 export { openNotaryRecord, sqliteNotaryState } from './adapters/sqlite/notary-state.ts';
+export { archiveFile, archiveSource } from './adapters/archive/archive-file.ts';
+export { archiveLog, type ArchiveParts } from './kernel/archive/archive-log.ts';
+export type { ArchiveFile, ArchiveOptions, ArchiveResult } from './kernel/archive/archive.ts';
+export type { ArchiveSource } from './projections/archive/format.ts';
+export type { FileSpace, StreamEnd, StreamRemover } from './domain/ports/stream-remover.ts';
 export { embeddedReader, type EmbeddedReader } from './adapters/eventstore/embedded/store.ts';

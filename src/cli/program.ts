@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   channel: async () => (await import('./commands/channel.ts')).channelCommand,
   forget: async () => (await import('./commands/forget.ts')).forgetCommand,
   park: async () => (await import('./commands/park.ts')).parkCommand,
+  archive: async () => (await import('./commands/archive.ts')).archiveCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   store: async () => (await import('./commands/store.ts')).storeCommand,
   token: async () => (await import('./commands/token.ts')).tokenCommand,

@@ -3,6 +3,8 @@ import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Instant } from '../domain/core/instants.ts';
 import { formatPosition, type Position } from '../domain/core/positions.ts';
+import { archivedLog } from '../projections/archive/archived-log.ts';
+import type { ArchiveSource } from '../projections/archive/format.ts';
 import { explain, type Explanation } from '../projections/audit/explain/explain.ts';
 import { explainUser, type UserExplanation } from '../projections/audit/explain/explain-user.ts';
 import { exportLines, type ExportOptions } from '../projections/audit/export/export.ts';
@@ -59,6 +61,8 @@ import {
 export type AuditOptions = {
   /** The log, for reading: an `embeddedReader`, or any event store. */
   readonly log: ReadableLog;
+  /** The files of the log's archives, each an `archiveSource`. Without them a log with archives is refused. */
+  readonly archives?: readonly ArchiveSource[];
   /** Makes an empty read model for a fold; `temporaryReadModel` keeps memory constant. */
   readonly scratch: () => VerifyOptions['scratch'] & SimulationState;
   /** One committed state of the projector's read model; `verify`, `explain`, `requests` and `totals` need it. */
@@ -163,7 +167,8 @@ export interface Audit {
  * missing or an id is unknown, `unavailable` for outages, `refused` where the log needs another version of Tocsin.
  */
 export function createAudit(options: AuditOptions): Audit {
-  const { log, scratch, state, messages, name: kernel = DEFAULT_KERNEL_NAME } = options;
+  const { scratch, state, messages, archives = [], name: kernel = DEFAULT_KERNEL_NAME } = options;
+  const log = archivedLog(options.log, { kernel, archives, now: Date.now });
   const names = { subjectRoot: options.subjectRoot ?? '', source: options.source ?? '/tocsin' };
   const explaining = () => ({ log, kernel, verdicts: needed('state', state) });
   return {

@@ -7,6 +7,8 @@ import { unlessAborted } from '../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
 import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
+import { archivedLog } from '../projections/archive/archived-log.ts';
+import type { ArchiveSource } from '../projections/archive/format.ts';
 import type { ReadableLog } from '../projections/audit/reading/ports.ts';
 import type { HeadSigner, TreeHead } from '../projections/notary/head.ts';
 import { Notary as Tree, type HeadOutput } from '../projections/notary/notary.ts';
@@ -22,6 +24,8 @@ const DEFAULT_EVERY_MS = 60_000;
 export type NotaryOptions = {
   /** The log, for reading. */
   readonly log: ReadableLog;
+  /** The files of the log's archives, for a notary that has not read them yet. Without them it then refuses. */
+  readonly archives?: readonly ArchiveSource[];
   /** The notary's state; this notary is its one owner. */
   readonly state: NotaryState;
   /** Signs heads with an Ed25519 key. */
@@ -59,10 +63,12 @@ export interface Notary {
 
 /** Opens a notary. Nothing is read before `run` or `once`. */
 export function openNotary(options: NotaryOptions): Notary {
-  const { log, state, signer, outputs, name: kernel = DEFAULT_KERNEL_NAME } = options;
+  const { archives = [], state, signer, outputs, name: kernel = DEFAULT_KERNEL_NAME } = options;
   const { everyMs = DEFAULT_EVERY_MS, pollMs = POLL_MS, share = 1 } = options;
   const { logger = silentLogger, telemetry = noTelemetry } = options;
   const runtime = systemRuntime(options.clock);
+  const whole = { kernel, archives, now: runtime.now, verifiesFirst: true };
+  const log = archivedLog(options.log, whole);
   const tree = new Tree({ log, kernel, state, signer, outputs, runtime, logger, share });
   let signedAt = -Infinity;
 

@@ -6,6 +6,8 @@ import type { Clock } from '../domain/ports/runtime.ts';
 import { assertNotHidden, hiddenStreams } from '../domain/ports/hidden-stream.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import { archivedStore } from '../projections/archive/archived-log.ts';
+import type { ArchiveSource } from '../projections/archive/format.ts';
 import { signedOutput, type MessageKeys } from '../projections/message-signature.ts';
 import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
 import type { Output } from '../projections/output.ts';
@@ -23,6 +25,11 @@ const MOST_HIDDEN = 10;
 /** The caller closes store and state after the projector has stopped. */
 export type ProjectorOptions = {
   readonly store: EventStore;
+  /**
+   * The files of the log's archives, each an `archiveSource`: a projector without its read model, or behind an archive, folds
+   * them first. Without them it refuses (`log_archived`).
+   */
+  readonly archives?: readonly ArchiveSource[];
   readonly output: Output;
   /** The read model; this projector is its one owner. */
   readonly state: ReadModel;
@@ -56,10 +63,12 @@ export type ProjectorOptions = {
  * @throws TocsinError `usage` for bad options
  */
 export function openProjector(options: ProjectorOptions): Projector {
-  const { store, output, state, clock, messageKeys, logger = silentLogger } = options;
+  const { output, state, clock, messageKeys, archives = [], logger = silentLogger } = options;
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
   const runtime = systemRuntime(clock);
+  const whole = { kernel: name, archives, now: runtime.now, verifiesFirst: true };
+  const store = archivedStore(options.store, whole);
   const context = { store, kernel: name, runtime };
   const call = { actor: options.actor ?? 'projector' };
   let isInitialised = false;

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
-import type { AppendResult } from '../../src/domain/ports/event-store.ts';
+import type { AppendResult, EventStore } from '../../src/domain/ports/event-store.ts';
 import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
 import {
   allForwards,
@@ -40,7 +40,7 @@ describe('a file that is not as an embedded store left it', () => {
     const foreign = temporaryFile();
     sql(foreign, 'CREATE TABLE theirs (a)');
     const newer = await aFile();
-    sql(newer, 'PRAGMA user_version = 4');
+    sql(newer, 'PRAGMA user_version = 5');
     const older = await aFile();
     sql(older, 'PRAGMA user_version = 2');
     const cut = await aFile();
@@ -61,6 +61,26 @@ describe('a file that is not as an embedded store left it', () => {
       expect(await codeOf(() => embeddedReader(file))).toBe(expected);
       expect(readFileSync(file).equals(before)).toBe(true);
     }
+  });
+
+  test('is upgraded when it has format 3, and keeps its events', async () => {
+    const file = await aFile();
+    sql(file, 'DROP TABLE archived; PRAGMA user_version = 3');
+    await using reader = embeddedReader(file);
+    const events = async (log: Pick<EventStore, 'readAll'>): Promise<number> => {
+      let count = 0;
+      for await (const page of log.readAll({ direction: 'forwards', prefixes: [] })) {
+        count += page.length;
+      }
+      return count;
+    };
+    const before = await events(reader);
+    expect(before).toBeGreaterThan(0);
+    const store = await opened(file);
+    expect(await events(store)).toBe(before);
+    await store[Symbol.asyncDispose]();
+    using db = new DatabaseSync(file);
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
   });
 
   test('is named in the error when it cannot be opened', async () => {

@@ -19,6 +19,7 @@ function rowsOf(section: string): readonly string[] {
 /** The sources with refusals of the daemon and of `tocsin start`. */
 const places = [
   'src/domain/control',
+  'src/projections/archive',
   'src/projections/dedupe',
   'src/projections/publisher',
   'src/adapters/nats',

@@ -56,6 +56,8 @@ export type World = {
 };
 
 export type WorldOptions = MemoryStoreOptions & {
+  /** Default: a store in memory. */
+  readonly store?: EventStore;
   readonly output?: RecordingOutput;
   readonly kernel?: Partial<KernelOptions>;
   readonly start?: string;
@@ -64,7 +66,7 @@ export type WorldOptions = MemoryStoreOptions & {
 };
 
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
-  const store = memoryStore({ faults: options.faults });
+  const store = options.store ?? memoryStore({ faults: options.faults });
   const clock = fixedClock(options.start ?? START);
   const output = options.output ?? recordingOutput();
   const file = memoryReadModelStore();

@@ -33,8 +33,12 @@ export type SqliteFormat = {
   readonly create: (db: DatabaseSync) => void;
   /** Upgrades a file of an older version, inside a transaction. */
   readonly upgrade?: (db: DatabaseSync) => void;
+  /** The oldest version that `upgrade` takes. Default: all, unless there is an `olderHint`. */
+  readonly upgradesFrom?: number;
   /** What to do with a file of an older version that cannot be upgraded: it is refused. */
   readonly olderHint?: string;
+  /** Lets a new file give freed pages back to the disk, step by step. Default: it keeps them for later rows. */
+  readonly shrinks?: boolean;
 };
 
 /** How long a statement waits for another process that locks the file. */
@@ -50,6 +54,8 @@ export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
     makePrivateFile(file);
     return opened(file, false, (db) => {
       const state = formatOf(db, file, format);
+      // Has no effect on a file that has tables, or that is in WAL mode.
+      if (state === 'new' && format.shrinks === true) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
       // WAL is a property of the file, full sync of the connection: commits survive a power cut.
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       if (state === 'new') mark(db, format, format.create);
@@ -125,7 +131,8 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
     });
   }
   if (version === format.version) return 'ours';
-  if (format.olderHint !== undefined) {
+  const { upgradesFrom = format.olderHint === undefined ? 0 : format.version } = format;
+  if (format.olderHint !== undefined && version < upgradesFrom) {
     const versions = `format ${version}, this version reads ${format.version}`;
     const message = `${file} was written by an older version (${versions})`;
     throw new TocsinError('refused', 'file_older', message, { hint: format.olderHint });

@@ -1,11 +1,11 @@
 // `tocsin audit compare`: compares an export with today's log.
+import { linesOf } from '../../adapters/archive/text-file.ts';
 import type { Command } from 'commander';
 import type { Comparison } from '../../projections/audit/export/compare-export.ts';
 import { openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
-import { linesOf } from './export-lines.ts';
 
 /** How many differences the text output shows; the JSON has the first thousand. */
 const SHOWN = 20;

@@ -7,10 +7,15 @@ import type { StoryLine } from '../../projections/audit/explain/lines.ts';
 import { openReader } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { auditOf, timeOf } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
-type Options = { readonly id?: string; readonly user?: string; readonly at?: string };
+type Options = ArchiveOption & {
+  readonly id?: string;
+  readonly user?: string;
+  readonly at?: string;
+};
 
 export function auditExplainCommand(audit: Command): void {
   register(
@@ -18,7 +23,8 @@ export function auditExplainCommand(audit: Command): void {
       .command('explain [ID]')
       .description('explain why a user was notified, or was not')
       .option('--user <ID>', 'explain this user’s requests instead of one id; needs --at')
-      .option('--at <TIME>', 'show what the log held at that time, and what had happened by then'),
+      .option('--at <TIME>', 'show what the log held at that time, and what had happened by then')
+      .option(...ARCHIVE_OPTION),
     ['store', 'state', 'name'],
     `ID is a trigger (ast_…), a preview (asp_…) or a notification. The output lists the events in the order of the
 log, with positions, actors and times. It then shows the verdict, the policy, the requests that the same
@@ -32,11 +38,11 @@ Examples:
   );
 }
 
-const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) => {
+const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at, archive }) => {
   const time = at === undefined ? undefined : timeOf('--at', at);
   await using log = await openReader(config);
   using state = openReadModelReader(config.state);
-  const audit = auditOf(config, log, { state });
+  const audit = auditOf(config, log, { state, archive });
   if (id !== undefined && user === undefined) {
     const explanation = await audit.explain(id, time);
     terminal.print(explanation);

@@ -1,4 +1,5 @@
 // `tocsin audit export`, `verify-export` and `redact-export`: a log as a hash-chained file.
+import { asFileError, FILE_HINT, linesOf } from '../../adapters/archive/text-file.ts';
 import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -10,11 +11,11 @@ import { verifyExport, type ExportReport } from '../../projections/audit/export/
 import { openReader } from '../compose/compose.ts';
 import { readTextFile } from '../config/usage-error.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { auditOf, boundOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
-import { asFileError, FILE_HINT, linesOf } from './export-lines.ts';
 
-type ExportOptions = {
+type ExportOptions = ArchiveOption & {
   readonly out: string;
   readonly from?: string;
   readonly to?: string;
@@ -41,7 +42,8 @@ export function auditExportCommand(audit: Command): void {
       .option('--user <ID>', 'only streams of this user')
       .option('--type <TYPE>', 'only streams of this trigger type')
       .option('--redact', 'leave out personal data')
-      .option('--sign <KEY>', 'sign the export with this private Ed25519 key (PEM file)'),
+      .option('--sign <KEY>', 'sign the export with this private Ed25519 key (PEM file)')
+      .option(...ARCHIVE_OPTION),
     ['store', 'name'],
     `Each line holds the hash of the line before it. The last line is a manifest with the root, ranges and counts.
 Each event holds a salted hash of its personal data beside the data, so redact-export can remove the data
@@ -77,12 +79,12 @@ Examples:
 
 const exportLog: Work<ExportOptions> = async (context, options) => {
   const { config, terminal } = context;
-  const { out, user, type, redact: redacted, sign } = options;
+  const { out, user, type, redact: redacted, sign, archive } = options;
   const signingKey =
     sign === undefined ? undefined : readTextFile(sign, 'file_unusable', FILE_HINT);
   await using log = await openReader(config);
   let manifest: Manifest | undefined;
-  const source = auditOf(config, log).export({
+  const source = auditOf(config, log, { archive }).export({
     from: boundOf('--from', options.from),
     to: boundOf('--to', options.to),
     user,

@@ -9,15 +9,25 @@ import type { Bound } from '../../projections/audit/reading/reading.ts';
 import type { Config } from '../config/config.ts';
 import { usageError } from '../config/usage-error.ts';
 import { rate } from '../terminal/terminal.ts';
+import { archivesOf, type ArchiveOption } from './archive-option.ts';
 import type { Context } from './command.ts';
 
 /** The audit of an open log; `verify` and `explain` need the read model, `verify` and `rebuild` the messages. */
 export function auditOf(
   { name, subjectRoot, source }: Config,
   log: ReadableLog,
-  parts: Pick<AuditOptions, 'state' | 'messages'> = {},
+  { archive, ...parts }: Pick<AuditOptions, 'state' | 'messages'> & ArchiveOption = {},
 ): Audit {
-  return createAudit({ log, scratch: temporaryReadModel, name, subjectRoot, source, ...parts });
+  const archives = archivesOf({ archive });
+  return createAudit({
+    log,
+    archives,
+    scratch: temporaryReadModel,
+    name,
+    subjectRoot,
+    source,
+    ...parts,
+  });
 }
 
 /** A position (`commit/prepare`, or one number for both) or a time. */

@@ -4,18 +4,19 @@ import { openReader } from '../compose/compose.ts';
 import { publishedOf } from '../compose/notary-view.ts';
 import { writeTextFile } from '../config/usage-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { headsOf } from './audit-heads.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
-type ProveOptions = {
+type ProveOptions = ArchiveOption & {
   readonly id: string;
   readonly head?: string;
   readonly key?: string;
   readonly out?: string;
   readonly personal?: true;
 };
-type ConsistencyOptions = {
+type ConsistencyOptions = ArchiveOption & {
   readonly old: string;
   readonly new: string;
   readonly key?: string;
@@ -32,7 +33,8 @@ export function auditProveCommand(audit: Command): void {
       .option('--head <FILE>', 'a signed head, or a file of heads (default: the file of --heads)')
       .option(...KEY_OPTION)
       .option('--out <FILE>', 'the file to write; without it the proof is printed with --json')
-      .option('--personal', 'show the readable personal parts, with their salts'),
+      .option('--personal', 'show the readable personal parts, with their salts')
+      .option(...ARCHIVE_OPTION),
     ['store', 'name', 'heads', 'notaryKey'],
     `ID is a trigger (ast_…), a preview (asp_…) or a notification. The proof has the events of the trigger with its
 notification and delivery, and for each its path to the signed head. It has no event of another user.
@@ -48,7 +50,8 @@ Example:
       .command('consistency <OLD> <NEW>')
       .description('prove that the log of a newer head begins with the log of an older head')
       .option(...KEY_OPTION)
-      .option('--out <FILE>', 'the file to write; without it the proof is printed with --json'),
+      .option('--out <FILE>', 'the file to write; without it the proof is printed with --json')
+      .option(...ARCHIVE_OPTION),
     ['store', 'name', 'notaryKey'],
     `OLD and NEW are files with a signed head each; of a file with several heads, the last counts.
 
@@ -64,7 +67,7 @@ const prove: Work<ProveOptions> = async (context, options) => {
   const { last } = await headsOf(config, head ?? config.notary.heads, key);
   await using log = await openReader(config);
   const progress = await logProgress(log, context);
-  const proof = await auditOf(config, log).prove({
+  const proof = await auditOf(config, log, { archive: options.archive }).prove({
     id,
     head: last,
     keys: publishedOf(config),
@@ -90,7 +93,7 @@ const consistency: Work<ConsistencyOptions> = async (context, options) => {
   const newer = await headsOf(config, options.new, key);
   await using log = await openReader(config);
   const progress = await logProgress(log, context);
-  const proof = await auditOf(config, log).consistency({
+  const proof = await auditOf(config, log, { archive: options.archive }).consistency({
     older: older.last,
     newer: newer.last,
     keys: publishedOf(config),

@@ -9,10 +9,11 @@ import { secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
 import { usageError } from '../config/usage-error.ts';
 import { headsOf, withNotedLeaves } from './audit-heads.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
-type Options = {
+type Options = ArchiveOption & {
   readonly to?: string;
   readonly head?: string;
   readonly key?: string;
@@ -27,7 +28,8 @@ export function auditRebuildCommand(audit: Command): void {
       .option('--to <POSITION>', 'stop at this position')
       .option('--head <FILE>', 'signed heads that the log must fit (default: the file of --heads)')
       .option('--key <KEY>', 'the notary’s public key: a PEM file, or what it published')
-      .option('--force', 'rebuild even if the log itself is in doubt; the old file is kept'),
+      .option('--force', 'rebuild even if the log itself is in doubt; the old file is kept')
+      .option(...ARCHIVE_OPTION),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'heads', 'notary', 'notaryKey'],
     `The projector of that state file must be stopped. The command builds a new file and replaces the old file
 in one step. It stops at the checkpoint of the old file. If the old file cannot be read, or the stream holds
@@ -53,7 +55,7 @@ const rebuildState: Work<Options> = async (context, options) => {
       : withNotedLeaves(await headsOf(config, head, options.key), config);
   await using log = await openReader(config);
   await using messages = await openMessageReader(config);
-  const audit = auditOf(config, log, { messages });
+  const audit = auditOf(config, log, { messages, archive: options.archive });
   const progress = await logProgress(log, context);
   if (force && existsSync(config.state)) await keepOld(config.state, terminal);
   const result = await replaceReadModel(config.state, (fresh, live) =>

@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import type { ReplayFilter } from '../../projections/audit/replay/replay.ts';
 import { openReader } from '../compose/compose.ts';
 import { rate, secondsSince } from '../terminal/terminal.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { auditOf, boundOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
-type Options = {
+type Options = ArchiveOption & {
   readonly from?: string;
   readonly to?: string;
   readonly user?: string;
@@ -24,7 +25,8 @@ export function auditReplayCommand(audit: Command): void {
       )
       .option('--to <PLACE>', 'count events before a position, or recorded before a time')
       .option('--user <ID>', 'count events of this user')
-      .option('--type <TYPE>', 'count events of this trigger type'),
+      .option('--type <TYPE>', 'count events of this trigger type')
+      .option(...ARCHIVE_OPTION),
     ['store', 'name'],
     `The digest is SHA-256 over the sorted dedupe keys (user:type:windowStart) of all sent notifications. The same log
 gives the same digest on each machine and at any time. The command can run beside a running projector.
@@ -46,7 +48,10 @@ const replayLog: Work<Options> = async (context, options) => {
   await using log = await openReader(config);
   const progress = await logProgress(log, context);
   const given = filter === undefined ? {} : { filter };
-  const result = await auditOf(config, log).replay({ progress, ...given });
+  const result = await auditOf(config, log, { archive: options.archive }).replay({
+    progress,
+    ...given,
+  });
   const seconds = secondsSince(startedAt);
   terminal.print({ ...result, seconds });
   terminal.say(

@@ -11,11 +11,12 @@ import { DEFAULT_PER_MINUTE, type Replacement } from '../../projections/audit/si
 import { openReader } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
 import { secondsSince } from '../terminal/terminal.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, wholeNumber, type Work } from './command.ts';
 import { simulationLines } from './simulation-report.ts';
 
-type Options = {
+type Options = ArchiveOption & {
   readonly policy: readonly string[];
   readonly against?: readonly string[];
   readonly axis?: Axis;
@@ -43,7 +44,8 @@ export function auditSimulateCommand(audit: Command): void {
         'notifications per minute that the channel accepts',
         wholeNumber,
         DEFAULT_PER_MINUTE,
-      ),
+      )
+      .option(...ARCHIVE_OPTION),
     ['store', 'name'],
     `A policy is one of
 ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
@@ -67,7 +69,7 @@ const simulateLog: Work<Options> = async (context, options) => {
   const [first = DEFAULT_POLICY] = policies.values();
   const axis = options.axis ?? axisOf(first);
   await using log = await openReader(config);
-  const result = await auditOf(config, log).simulate({
+  const result = await auditOf(config, log, { archive: options.archive }).simulate({
     policies,
     ...(against === undefined ? {} : { against }),
     axis,

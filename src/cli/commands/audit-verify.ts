@@ -6,6 +6,7 @@ import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
 import { headsOf, withNotedLeaves } from './audit-heads.ts';
+import { ARCHIVE_OPTION, type ArchiveOption } from './archive-option.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
@@ -18,7 +19,8 @@ export function auditVerifyCommand(audit: Command): void {
       .command('verify')
       .description('compare log, read model, output stream and delivery records')
       .option('--head <FILE>', 'compare the log with signed heads that were kept elsewhere')
-      .option('--key <KEY>', 'the notary’s public key: a PEM file, or what it published'),
+      .option('--key <KEY>', 'the notary’s public key: a PEM file, or what it published')
+      .option(...ARCHIVE_OPTION),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'notary', 'notaryKey'],
     `The command compares all parts at the read model's checkpoint at its start, so it can run beside a running
 projector. It names each difference, its meaning and what to do, and exits with 1 if it finds a difference. It
@@ -36,9 +38,9 @@ Examples:
   );
 }
 
-type Options = { readonly head?: string; readonly key?: string };
+type Options = ArchiveOption & { readonly head?: string; readonly key?: string };
 
-const verifyAll: Work<Options> = async (context, { head, key }) => {
+const verifyAll: Work<Options> = async (context, { head, key, archive }) => {
   const { config, terminal } = context;
   using witness =
     head === undefined ? undefined : withNotedLeaves(await headsOf(config, head, key), config);
@@ -46,7 +48,10 @@ const verifyAll: Work<Options> = async (context, { head, key }) => {
   await using log = await openReader(config);
   await using messages = await openMessageReader(config);
   const progress = await logProgress(log, context);
-  const result = await auditOf(config, log, { state, messages }).verify({ progress, witness });
+  const result = await auditOf(config, log, { state, messages, archive }).verify({
+    progress,
+    witness,
+  });
   const seconds = secondsSince(context.startedAt);
   terminal.print({ ...result, seconds });
   if (witness?.areSigned === false)

@@ -5,6 +5,7 @@ import { jsonLogger } from '../../adapters/logging/pino.ts';
 import type { DaemonTelemetry } from '../../adapters/telemetry/daemon-telemetry.ts';
 import { silentLogger } from '../../domain/ports/logger.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
+import type { ArchiveSource } from '../../projections/archive/format.ts';
 import { headOf } from '../../projections/audit/reading/reading.ts';
 import { openReader } from '../compose/compose.ts';
 import { openConfiguredNotary } from '../compose/notary.ts';
@@ -13,11 +14,12 @@ import type { HealthServer, Parts } from '../compose/serve-health.ts';
 import { NATS_SETTINGS, NOTARY_SETTINGS, TELEMETRY_SETTINGS } from '../config/settings.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
+import { ARCHIVE_OPTION, archivesOf, type ArchiveOption } from './archive-option.ts';
 import { headsOf } from './audit-heads.ts';
 import { register, type Context, type Work } from './command.ts';
 import { notaryKeyCommand } from './notary-key.ts';
 
-type Options = { readonly once?: true; readonly after?: string };
+type Options = ArchiveOption & { readonly once?: true; readonly after?: string };
 
 /** Another process of the machine that needs the processor goes first. */
 const NICE = 10;
@@ -28,6 +30,7 @@ export function notaryCommand(program: Command): void {
     // Options after a subcommand belong to the subcommand.
     .enablePositionalOptions()
     .description('sign heads of the log’s Merkle tree and give them away, so that others can check')
+    .option(...ARCHIVE_OPTION)
     .option('--once', 'read to the end of the log, sign a head, give it away and exit')
     .option(
       '--after <HEADS>',
@@ -61,8 +64,9 @@ Examples:
   notaryKeyCommand(command);
 }
 
-const notary: Work<Options> = async (context, { once, after }) => {
-  if (once === true) return signOnce(context, after);
+const notary: Work<Options> = async (context, options) => {
+  const archives = archivesOf(options);
+  if (options.once === true) return signOnce(context, options.after, archives);
   const { config, signal } = context;
   setPriority(NICE);
   const logger = jsonLogger({ level: config.logLevel });
@@ -71,7 +75,7 @@ const notary: Work<Options> = async (context, { once, after }) => {
   await using log = await openReader(config);
   const probe = () => headOf(log, config.name);
   using opened = await openConfiguredNotary(config, {
-    ...{ log, logger, owner: 'tocsin notary' },
+    ...{ log, archives, logger, owner: 'tocsin notary' },
     telemetry: telemetry.telemetry,
   });
   await using health = await serveHealth(probe, board.status, config.http, telemetry);
@@ -101,11 +105,12 @@ async function serveHealth(
 async function signOnce(
   { config, terminal, signal }: Context,
   heads: string | undefined,
+  archives: readonly ArchiveSource[],
 ): Promise<number> {
   const after =
     heads === undefined ? {} : { after: (await headsOf(config, heads, undefined)).last };
   await using log = await openReader(config);
-  const parts = { log, logger: silentLogger, owner: 'tocsin notary --once', ...after };
+  const parts = { log, archives, logger: silentLogger, owner: 'tocsin notary --once', ...after };
   using opened = await openConfiguredNotary(config, parts);
   const head = await opened.once(signal);
   if (signal.aborted) return EXIT.interrupted;

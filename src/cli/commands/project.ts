@@ -15,9 +15,10 @@ import { partBoard } from '../../kernel/processes/part-board.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS, TELEMETRY_SETTINGS } from '../config/settings.ts';
 import { usageError } from '../config/usage-error.ts';
+import { ARCHIVE_OPTION, archivesOf, type ArchiveOption } from './archive-option.ts';
 import { register, type Work } from './command.ts';
 
-type Options = {
+type Options = ArchiveOption & {
   readonly once?: true;
   readonly standby?: true;
   readonly fromStart?: true;
@@ -46,7 +47,8 @@ export function projectCommand(program: Command): void {
         '--resend-from <POSITION>',
         'publish again all events after this position; recorded in the log',
       )
-      .option('--reason <TEXT>', 'the reason; recorded in the log'),
+      .option('--reason <TEXT>', 'the reason; recorded in the log')
+      .option(...ARCHIVE_OPTION),
     [
       'store',
       ...NATS_SETTINGS,
@@ -83,7 +85,8 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
   await using unobserved = await openStore(config, 'tocsin project', logger);
   const store = observedStore(unobserved, telemetry);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
-  const parts = { store, state, logger, telemetry, actor: 'tocsin project' };
+  const archives = archivesOf(options);
+  const parts = { store, state, archives, logger, telemetry, actor: 'tocsin project' };
   const board = partBoard(['nats'], logger);
   const projector = await openOutputProjector(config, parts, board.reportOf('nats'));
   const run = {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { eventStoreDbWithSystem } from '../../adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
+import type { StreamRemover } from '../../domain/ports/stream-remover.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import { silentReport, type ProcessReport } from '../../kernel/processes/due/process.ts';
@@ -27,6 +28,20 @@ export async function openStore(
   return embeddedStore({ file: embeddedFile(store), holder });
 }
 
+/** The store with what an archive needs of the process that owns the file. Disposing closes the store. */
+export async function openForUpkeep(
+  { store }: Config,
+  holder: string,
+): Promise<{ readonly store: EventStore; readonly remover: StreamRemover } & AsyncDisposable> {
+  if (isEventStoreDb(store)) {
+    const server = await openServer(store);
+    return { ...server, [Symbol.asyncDispose]: () => server.store[Symbol.asyncDispose]() };
+  }
+  const { embeddedStore } = await import('../../adapters/eventstore/embedded/store.ts');
+  const own = await embeddedStore({ file: embeddedFile(store), holder });
+  return { store: own, remover: own, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+}
+
 export async function openReader({ store }: Config): Promise<LogReader> {
   if (isEventStoreDb(store)) return (await openServer(store)).store;
   const { embeddedReader } = await import('../../adapters/eventstore/embedded/store.ts');
@@ -47,7 +62,10 @@ export function natsOptions({ nats, natsAccess, stream, subjectRoot }: Config) {
 /** Opens a projector with a JetStream output. */
 export async function openOutputProjector(
   config: Config,
-  parts: Pick<ProjectorOptions, 'store' | 'state' | 'logger' | 'telemetry' | 'actor' | 'onCommit'>,
+  parts: Pick<
+    ProjectorOptions,
+    'store' | 'state' | 'archives' | 'logger' | 'telemetry' | 'actor' | 'onCommit'
+  >,
   report: ProcessReport = silentReport,
 ): Promise<Projector> {
   const { watchedOutput } = await import('../../adapters/nats/watched-output.ts');

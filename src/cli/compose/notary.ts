@@ -7,6 +7,7 @@ import { sqliteNotaryState } from '../../adapters/sqlite/notary-state.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import { openNotary, type Notary } from '../../kernel/open-notary.ts';
+import type { ArchiveSource } from '../../projections/archive/format.ts';
 import type { ReadableLog } from '../../projections/audit/reading/ports.ts';
 import type { HeadOutput } from '../../projections/notary/notary.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +17,7 @@ import { acceptRestored, isRestored, knownHead, notaryRestored } from './restore
 
 export type NotaryParts = {
   readonly log: ReadableLog;
+  readonly archives?: readonly ArchiveSource[];
   readonly logger: Logger;
   readonly owner: string;
   readonly telemetry?: Telemetry;
@@ -28,7 +30,7 @@ export type NotaryParts = {
 /** Opens the notary; makes its key at the first start. Disposing closes its state. */
 export async function openConfiguredNotary(
   config: Config,
-  { log, logger, owner, share, telemetry, after }: NotaryParts,
+  { log, archives = [], logger, owner, share, telemetry, after }: NotaryParts,
 ): Promise<Notary & Disposable> {
   const { notary } = config;
   const isNew = !existsSync(notary.key);
@@ -41,6 +43,7 @@ export async function openConfiguredNotary(
   const state = sqliteNotaryState({ file: notary.state, owner });
   const opened = openNotary({
     log,
+    archives,
     state,
     signer,
     outputs,

@@ -12,6 +12,8 @@ const IntegerCodec = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
   encode: String,
 });
 
+const HashSchema = z.string().regex(/^[0-9a-f]{64}$/);
+
 /** A trigger type, or `*` for all types without their own entry. */
 export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), NameSchema], {
   error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
@@ -74,13 +76,34 @@ export const CONTROL_EVENTS = {
   }),
   /** Ends a mute before its time. */
   NotificationsUnmuted: z.object({ triggerType: TypeOrAnySchema, reason: textUpTo(512) }),
+  /**
+   * A file holds all events of the log after the file before it and up to a position. From here on, closed streams whose
+   * events are all up to there may be missing in the log: whoever reads it from its beginning reads the files first.
+   */
+  LogArchived: z.object({
+    /** The position of the last event of the file. */
+    upTo: PositionCodec,
+    /** All its events were recorded before this time. */
+    before: InstantCodec,
+    /** The events of the file. */
+    events: z.int().min(1),
+    /** The Merkle tree of the log up to there: its size, its root, and the hashes that it goes on from. */
+    tree: z.object({
+      size: z.int().min(1),
+      root: HashSchema,
+      peaks: z.array(HashSchema).min(1).max(64),
+    }),
+    /** The hash of the file's manifest, which covers the whole file, and the name that the file had. */
+    hash: HashSchema,
+    file: textUpTo(256),
+  }),
 };
 
 export type ControlEvent = EventOf<typeof CONTROL_EVENTS>;
 
 export type ControlEventData<T extends ControlEvent['type']> = EventData<ControlEvent, T>;
 
-/** All but the records of the log's id and of outputs decide verdicts. */
+/** All but the records of the log's id and of outputs decide verdicts, or say where the events of verdicts are. */
 export const controlCodec = createCodec(CONTROL_EVENTS, {
   mustUnderstand: [
     'RulesetActivated',
@@ -89,5 +112,6 @@ export const controlCodec = createCodec(CONTROL_EVENTS, {
     'NotificationPolicySet',
     'NotificationsMuted',
     'NotificationsUnmuted',
+    'LogArchived',
   ],
 });

@@ -20,7 +20,12 @@ export type ControlState = {
   /** Event ids of the requests that an operator released, and of the events that an operator retried. */
   readonly released: readonly string[];
   readonly retried: readonly string[];
+  /** The files that events were moved to, in the order of the log. */
+  readonly archives: readonly ArchiveRecord[];
 };
+
+/** A file with all events of the log after the file before it and up to a position. */
+export type ArchiveRecord = ControlEventData<'LogArchived'>;
 
 export type PolicyChange = { readonly event: PolicyEvent; readonly position: Position };
 
@@ -31,6 +36,7 @@ export const initialControl: ControlState = {
   policyChanges: [],
   released: [],
   retried: [],
+  archives: [],
 };
 
 /** Total; `at` is the event's id and position. */
@@ -68,7 +74,16 @@ export function evolveControl(
         policyChanges: [...state.policyChanges, { event: change, position: at.position }],
       }),
     )
+    .with({ type: 'LogArchived' }, ({ data }) => ({
+      ...state,
+      archives: [...state.archives, data],
+    }))
     .exhaustive();
+}
+
+/** Events up to this position may be missing in the log; `undefined` in a log without archives. */
+export function archivedUpTo({ archives }: Pick<ControlState, 'archives'>): Position | undefined {
+  return archives.at(-1)?.upTo;
 }
 
 function publishesAfter(data: ControlEventData<'OutputOpened'>, here: Position): Position {

@@ -36,6 +36,12 @@ export function positionIn({ type, stream, data }: RecordedEvent) {
 /** The event as the target holds it. Refuses data or metadata that is no JSON object: the port cannot write it. */
 export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise<EventToAppend> {
   const { id, type, data, metadata } = event;
+  if (type === 'LogArchived' && isControlStream(event.stream)) {
+    const message =
+      'events of the source were moved to an archive, so that a copy of it would not be whole';
+    const hint = 'Move the store’s file itself, or a backup of it.';
+    throw new TocsinError('refused', 'log_archived', message, { hint });
+  }
   if (!isObject(data) || !isObject(metadata)) {
     const part = isObject(data) ? 'metadata' : 'data';
     const message = `${nameOf(event)} has ${part} that is no JSON object, or nests too deep`;

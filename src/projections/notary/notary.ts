@@ -4,6 +4,7 @@ import { formatInstant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { Runtime } from '../../domain/ports/runtime.ts';
+import { ArchiveRecords, archivesAfter } from '../archive-records.ts';
 import { storeIdOf } from '../audit/reading/reading.ts';
 import type { ReadableLog } from '../audit/reading/ports.ts';
 import { inPages } from '../dedupe/session.ts';
@@ -12,7 +13,7 @@ import { bytesOf, hexOf, signedHead, type HeadSigner, type TreeHead } from './he
 import { areEqual, consistencyPath, verifyConsistency, type Hash } from './merkle.ts';
 import { inconsistent, logChanged, otherLog } from './refusals.ts';
 import { leafOf } from './leaf.ts';
-import { CHUNK, recordedRoots, type NotaryState } from './state.ts';
+import { CHUNK, recordedRoots, type Chunk, type NotaryState } from './state.ts';
 import { GrowingTree } from './tree.ts';
 
 /** Takes heads. It may get one again after a crash. */
@@ -43,6 +44,7 @@ const HEADS_AT_ONCE = 64;
 
 export class Notary {
   readonly #options: NotaryOptions;
+  readonly #archives: ArchiveRecords;
   #tree: GrowingTree;
   #storeId: string | undefined;
   #nextChunk = 0;
@@ -51,6 +53,7 @@ export class Notary {
 
   constructor(options: NotaryOptions) {
     this.#options = options;
+    this.#archives = new ArchiveRecords(options.log, options.kernel);
     this.#tree = new GrowingTree(options.state);
     this.#storeId = options.state.read()?.storeId;
   }
@@ -162,10 +165,21 @@ export class Notary {
    * @throws TocsinError `refused` when a leaf has changed
    */
   async reread(): Promise<void> {
-    const chunk = this.#options.state.chunk(this.#nextChunk);
+    const chunk = await this.#nextInLog();
     this.#nextChunk = chunk === undefined ? 0 : this.#nextChunk + 1;
     if (chunk !== undefined)
       await this.#compare(chunk.number, chunk.after ?? undefined, chunk.leaves);
+  }
+
+  /** The next chunk that no archive has taken events of. */
+  async #nextInLog(): Promise<Chunk | undefined> {
+    const records = await this.#archives.read();
+    for (;;) {
+      const chunk = this.#options.state.chunk(this.#nextChunk);
+      if (chunk === undefined) return undefined;
+      if (archivesAfter(records, chunk.after ?? undefined).length === 0) return chunk;
+      this.#nextChunk += 1;
+    }
   }
 
   async #compare(

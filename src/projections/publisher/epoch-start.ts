@@ -6,7 +6,7 @@ import { rulesetOf } from '../dedupe/rulesets.ts';
 import type { OutputSession } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
-import { assertSameLog, assertSameStore, type ReadFrom } from './log-checks.ts';
+import { assertSameLog, assertSameStore, assertWhole, type ReadFrom } from './log-checks.ts';
 import {
   currentGeneration,
   isResolvable,
@@ -87,6 +87,7 @@ async function resumeOutput(
         { output: open.generation.id },
         'the state file belongs to an earlier generation of messages; folding the log from its beginning',
       );
+      await assertWhole(context, signal);
       context.state.reset();
       checkpoint = undefined;
       readFrom = {};

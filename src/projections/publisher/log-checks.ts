@@ -62,8 +62,22 @@ export async function assertSameLog(
     { checkpoint: formatPosition(position), found: formatPosition(event.position) },
     'the log is a copy with other positions; folding it from its beginning',
   );
+  await assertWhole(context, signal);
   state.reset();
   return {};
+}
+
+/**
+ * The log can be folded from its beginning: to be called before a read model is reset.
+ * @throws TocsinError `log_archived` when events were moved to archives that are not given
+ */
+export async function assertWhole(
+  { store, kernel }: Pick<ProjectorContext, 'store' | 'kernel'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const prefixes = projectionPrefixes(kernel);
+  const first = firstOf(store.readAll({ direction: 'forwards', prefixes, maxCount: 1 }));
+  await untilAborted(first, signal);
 }
 
 /**

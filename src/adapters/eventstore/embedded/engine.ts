@@ -1,7 +1,8 @@
 // Appends to the file in groups, in the writing thread: one transaction and one sync for many appends.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
-import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
+import type { StreamEnd } from '../../../domain/ports/stream-remover.ts';
+import { SQLITE, sqliteCode, transaction } from '../../sqlite/open.ts';
 import {
   actualRevision,
   decideAppend,
@@ -13,6 +14,7 @@ import {
   type StoredId,
 } from '../common/revisions.ts';
 import { metadataStream, streamOfMetadata, truncatedMetadata } from '../common/stream-metadata.ts';
+import { archivedStreams } from './archived-streams.ts';
 import { deletedStreams, lastData, metadataEvent } from './deleted-streams.ts';
 import { newRecord, type NewRecord, type StoredAppend } from './group.ts';
 import { idsOf, packRecord, placesOf, unpackRecord } from './record.ts';
@@ -25,12 +27,15 @@ type Found = { readonly id?: bigint; readonly last: bigint };
 export type Engine = {
   /** Answers each append in order, when it is on disk. @throws when it is unknown whether the group was written */
   readonly commit: (group: readonly StoredAppend[]) => readonly AppendResult[];
+  /** Removes streams in one transaction, see archived-streams.ts. @throws when it is unknown whether they are removed */
+  readonly remove: (groups: readonly (readonly StreamEnd[])[]) => readonly boolean[];
 };
 
 /** @param rememberIds how many committed ids to remember for writers that expect no revision */
 export function engine(db: DatabaseSync, rememberIds = 0): Engine {
   const recent = recentIds(rememberIds);
   const deleted = deletedStreams(db);
+  const archived = archivedStreams(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const end = db.prepare('COMMIT');
   const head = db.prepare('SELECT max(position) AS head FROM records');
@@ -76,6 +81,9 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
   const decide = ({ id, last }: Found, request: StoredAppend): AppendResult | undefined => {
     const { stream, expected, isDelete, records } = request;
     if (last === TOMBSTONE_REVISION) return streamDeleted(stream);
+    if (last === NO_STREAM && archived.has(streamOfMetadata(stream) ?? stream)) {
+      return streamArchived(stream);
+    }
     const of = last === NO_STREAM ? streamOfMetadata(stream) : undefined;
     if (of !== undefined && find(of).last === TOMBSTONE_REVISION) return streamDeleted(stream);
     const wasDeleted = deleted.has(stream);
@@ -191,7 +199,20 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     return [...commit(group.slice(0, half)), ...commit(group.slice(half))];
   };
 
-  return { commit };
+  const remove: Engine['remove'] = (groups) => {
+    let removed: readonly boolean[] = [];
+    transaction(db, () => {
+      removed = archived.remove(groups);
+    });
+    return removed;
+  };
+
+  return { commit, remove };
+}
+
+function streamArchived(stream: string): AppendResult {
+  const message = `the stream ${stream} was moved to an archive`;
+  return { outcome: 'refused', reason: 'stream_deleted', message };
 }
 
 function streamDeleted(stream: string): AppendResult {

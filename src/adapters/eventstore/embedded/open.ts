@@ -1,13 +1,14 @@
 // Opens a store's file as its one owner, for the embedded store and the front: lock, writing thread and readers.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import type { StreamRemover } from '../../../domain/ports/stream-remover.ts';
 import { acquireFileLock, ownerText, type LockOwner } from '../../sqlite/file-lock.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { storeClosed, type Log } from '../common/reading.ts';
 import { commitSignal, type CommitSignal } from '../common/subscription.ts';
 import { fileConnection } from './connection.ts';
 import { logOn } from './log.ts';
-import type { WriterSettings } from './protocol.ts';
+import type { UpkeepResult, WriterSettings } from './protocol.ts';
 import { rowsOn, type FileRows } from './rows.ts';
 import { startWriter } from './writer.ts';
 
@@ -19,13 +20,14 @@ export type EmbeddedStoreOptions = {
 };
 
 /** An owned file. Every call throws `store_closed` after disposal. */
-export type EmbeddedEngine = AsyncDisposable & {
-  /** Resolves with the outcome; `unknown` after `deadlineMs`. */
-  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
-  readonly log: Log;
-  readonly rows: FileRows;
-  readonly commits: CommitSignal;
-};
+export type EmbeddedEngine = AsyncDisposable &
+  StreamRemover & {
+    /** Resolves with the outcome; `unknown` after `deadlineMs`. */
+    readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
+    readonly log: Log;
+    readonly rows: FileRows;
+    readonly commits: CommitSignal;
+  };
 
 /** Takes the file and starts the writing thread. @throws TocsinError like `embeddedStore` */
 export async function openEngine(
@@ -51,6 +53,18 @@ export async function openEngine(
       if (closing !== undefined) throw storeClosed();
       return writer.append(request, deadlineMs);
     },
+    async removeStreams(groups) {
+      if (closing !== undefined) throw storeClosed();
+      const result = await writer.upkeep({ kind: 'remove', groups });
+      if (result.kind === 'removed') return result.groups;
+      throw upkeepFailed(file, result);
+    },
+    async shrink() {
+      if (closing !== undefined) throw storeClosed();
+      const result = await writer.upkeep({ kind: 'shrink' });
+      if (result.kind === 'space') return result.space;
+      throw upkeepFailed(file, result);
+    },
     log: logOn(reader.on),
     rows: rowsOn(reader.on),
     commits,
@@ -59,6 +73,13 @@ export async function openEngine(
       return closing;
     },
   };
+}
+
+function upkeepFailed(file: string, result: UpkeepResult): TocsinError {
+  const why = result.kind === 'failed' ? result.message : 'the answer is another one';
+  return new TocsinError('unavailable', 'store_upkeep_failed', `cannot change ${file}: ${why}`, {
+    hint: 'Nothing is lost. Check the disk, and run the command again: it continues.',
+  });
 }
 
 function storeInUse(file: string, owner: LockOwner | undefined): TocsinError {

@@ -1,6 +1,7 @@
 // The messages between the store and its writing thread.
 import type { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import type { FileSpace, StreamEnd } from '../../../domain/ports/stream-remover.ts';
 import { positionOf } from '../common/revisions.ts';
 
 export type WriterSettings = {
@@ -20,7 +21,20 @@ export function isWriterSettings(value: unknown): value is WriterSettings {
 
 /** `group` is one of group.ts. */
 export type ToWriter =
-  { readonly kind: 'append'; readonly group: Uint8Array } | { readonly kind: 'close' };
+  | { readonly kind: 'append'; readonly group: Uint8Array }
+  | { readonly kind: 'close' }
+  /** `n` pairs it with its answer. */
+  | { readonly kind: 'upkeep'; readonly n: number; readonly work: Upkeep };
+
+/** What the owner of the file does to it besides appends. */
+export type Upkeep =
+  | { readonly kind: 'remove'; readonly groups: readonly (readonly StreamEnd[])[] }
+  | { readonly kind: 'shrink' };
+
+export type UpkeepResult =
+  | { readonly kind: 'removed'; readonly groups: readonly boolean[] }
+  | { readonly kind: 'space'; readonly space: FileSpace | undefined }
+  | { readonly kind: 'failed'; readonly message: string };
 
 export type FromWriter =
   | { readonly kind: 'ready' }
@@ -28,7 +42,8 @@ export type FromWriter =
       readonly kind: 'failed';
       readonly error: Pick<TocsinError, 'kind' | 'code' | 'message' | 'hint'>;
     }
-  | ({ readonly kind: 'answers' } & PackedAnswers);
+  | ({ readonly kind: 'answers' } & PackedAnswers)
+  | { readonly kind: 'upkeep'; readonly n: number; readonly result: UpkeepResult };
 
 /** The answer to the append with a number. */
 export type Answer = { readonly n: number; readonly result: AppendResult };

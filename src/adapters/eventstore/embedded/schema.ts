@@ -1,11 +1,14 @@
 // The file's tables. Only the store writes them.
+import { hash } from 'node:crypto';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { SqliteFormat } from '../../sqlite/open.ts';
-import type { SQLOutputValue } from 'node:sqlite';
 
 /** Identifies a file as an event store. A new version needs a migration of older files. */
 export const STORE_FORMAT: SqliteFormat = {
   applicationId: 0x54_6f_63_73, // "Tocs"
-  version: 3,
+  version: 4,
+  upgradesFrom: 3,
+  shrinks: true,
   what: 'a Tocsin event store',
   olderHint:
     "Serve the file with the version that wrote it (`tocsin store`), and copy it to a new file with this version: `tocsin store copy --store 'esdb://127.0.0.1:2113?tls=false' --to embedded:NEW`.",
@@ -30,8 +33,22 @@ export const STORE_FORMAT: SqliteFormat = {
         events BLOB NOT NULL,
         UNIQUE (stream, revision)
       ) STRICT;`);
+    addArchived(db);
   },
+  upgrade: addArchived,
 };
+
+/** Streams that were moved to an archive, by the start of the SHA-256 of their names: they cannot be written again. */
+function addArchived(db: DatabaseSync): void {
+  db.exec('CREATE TABLE archived (stream BLOB PRIMARY KEY) STRICT, WITHOUT ROWID');
+}
+
+const ARCHIVED_KEY_BYTES = 16;
+
+/** The key of a stream in the table `archived`. It is part of the file, so it never changes. */
+export function archivedKey(stream: string): Uint8Array {
+  return hash('sha256', stream, 'buffer').subarray(0, ARCHIVED_KEY_BYTES);
+}
 
 /** Selects streams of metadata; their hashes are negative. */
 export const IS_METADATA = 'hash < 0';

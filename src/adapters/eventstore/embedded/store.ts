@@ -1,5 +1,6 @@
 // The embedded event store: one SQLite file with one owner process. Several processes share it through `tocsin store`.
 import type { EventStore } from '../../../domain/ports/event-store.ts';
+import type { StreamRemover } from '../../../domain/ports/stream-remover.ts';
 import { openSqliteReadOnly } from '../../sqlite/open.ts';
 import { encodeAppend } from '../common/append-request.ts';
 import { storeClosed, readAllPages, readStreamPages } from '../common/reading.ts';
@@ -11,6 +12,9 @@ import { STORE_FORMAT } from './schema.ts';
 
 export type { EmbeddedStoreOptions } from './open.ts';
 
+/** The event store of this process, with what an archive needs of the owner of the file. */
+export type EmbeddedStore = EventStore & StreamRemover;
+
 /** How long an append waits for its answer when the caller does not say. */
 const DEFAULT_DEADLINE_MS = 10_000;
 
@@ -21,7 +25,7 @@ const DEFAULT_DEADLINE_MS = 10_000;
  * @throws TocsinError `refused` with code `store_in_use` when another owner has the file, or with
  * `file_damaged`, `file_newer` or `file_foreign`; `usage` when the file cannot be opened
  */
-export function embeddedStore(options: EmbeddedStoreOptions): Promise<EventStore> {
+export function embeddedStore(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
   return openEmbeddedStore(options, {});
 }
 
@@ -29,7 +33,7 @@ export function embeddedStore(options: EmbeddedStoreOptions): Promise<EventStore
 export async function openEmbeddedStore(
   options: EmbeddedStoreOptions,
   forTests: Omit<WriterSettings, 'file'>,
-): Promise<EventStore> {
+): Promise<EmbeddedStore> {
   const engine = await openEngine(options, forTests);
   const { log, commits } = engine;
   let closed = false;
@@ -42,6 +46,8 @@ export async function openEmbeddedStore(
     readStream: (stream, read) => readStreamPages(log, stream, read),
     readAll: (read) => readAllPages(log, read),
     subscribeAll: (subscribe) => subscription({ log, commits }, subscribe),
+    removeStreams: (groups) => engine.removeStreams(groups),
+    shrink: () => engine.shrink(),
     [Symbol.asyncDispose]() {
       closed = true;
       return engine[Symbol.asyncDispose]();

@@ -18,6 +18,7 @@ import {
   type WriterSettings,
 } from './protocol.ts';
 import { STORE_FORMAT } from './schema.ts';
+import { upkeepOf } from './upkeep.ts';
 
 /** The most bytes of one transaction, before the append that exceeds it. */
 const GROUP_BYTES = 8 * 1024 * 1024;
@@ -32,7 +33,8 @@ function main(port: MessagePort, settings: WriterSettings): void {
   };
   const db = openOrReport(settings, send);
   if (db === undefined) return;
-  const { commit } = engine(db, settings.rememberIds);
+  const { commit, remove } = engine(db, settings.rememberIds);
+  const upkeep = upkeepOf(db, remove);
 
   port.on('message', (first: ToWriter) => {
     const group: StoredAppend[] = [];
@@ -51,6 +53,9 @@ function main(port: MessagePort, settings: WriterSettings): void {
         return append === undefined ? [] : [{ n: append.n, result }];
       });
       send({ kind: 'answers', ...packAnswers(answers) });
+    }
+    if (message?.kind === 'upkeep') {
+      send({ kind: 'upkeep', n: message.n, result: upkeep(message.work) });
     }
     if (message?.kind === 'close') {
       db.close();

@@ -6,11 +6,20 @@ import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { encodeGroup, type Numbered } from './group.ts';
-import { unpackAnswers, type FromWriter, type ToWriter, type WriterSettings } from './protocol.ts';
+import {
+  unpackAnswers,
+  type FromWriter,
+  type ToWriter,
+  type Upkeep,
+  type UpkeepResult,
+  type WriterSettings,
+} from './protocol.ts';
 
 export type Writer = {
   /** Resolves with the outcome; `unknown` after `deadlineMs`. Never rejects. */
   readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
+  /** Does other work on the file between two groups of appends. Never rejects; `failed` when it is unknown. */
+  readonly upkeep: (work: Upkeep) => Promise<UpkeepResult>;
   /** Finishes the pending appends, then ends the thread. */
   readonly close: () => Promise<void>;
 };
@@ -42,6 +51,13 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   let closing = false;
   let lastFailure: unknown;
   let drained = (): void => undefined;
+  const upkeep = new Map<number, (result: UpkeepResult) => void>();
+
+  const endUpkeep = (n: number, result: UpkeepResult): void => {
+    upkeep.get(n)?.(result);
+    upkeep.delete(n);
+    unrefIdle();
+  };
 
   const flush = (): void => {
     if (thread === undefined || unsent.length === 0) return;
@@ -63,11 +79,16 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     flush();
   };
 
+  /** The thread keeps the process alive only while it has work. */
+  const unrefIdle = (): void => {
+    if (pending.size === 0 && upkeep.size === 0) thread?.unref();
+  };
+
   const resolvePending = (n: number, result: AppendResult): void => {
     pending.get(n)?.resolve(result);
     pending.delete(n);
     if (pending.size > 0) return;
-    thread?.unref();
+    unrefIdle();
     drained();
   };
 
@@ -80,7 +101,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
           case 'ready':
             thread = worker;
             lastFailure = undefined;
-            if (pending.size === 0) worker.unref();
+            unrefIdle();
             onCommit();
             flush();
             resolve();
@@ -96,7 +117,11 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
             writing -= answers.length;
             onCommit();
             for (const { n, result } of answers) resolvePending(n, result);
+            break;
           }
+          case 'upkeep':
+            onCommit();
+            endUpkeep(message.n, message.result);
         }
       });
       worker.on('error', (error: unknown) => {
@@ -114,6 +139,8 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   const lost = (cause: unknown): void => {
     thread = undefined;
     writing = 0;
+    const ended: UpkeepResult = { kind: 'failed', message: 'the writing thread ended' };
+    for (const n of [...upkeep.keys()]) endUpkeep(n, ended);
     if (closing) return;
     const waiting = new Set(unsent);
     for (const n of [...pending.keys()]) {
@@ -154,6 +181,18 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
         // Otherwise one message per turn of the event loop, however many appends come in it.
         if (!flushing) setImmediate(flushTurn);
         flushing = true;
+      });
+    },
+    upkeep(work) {
+      const worker = thread;
+      if (worker === undefined) {
+        return Promise.resolve({ kind: 'failed', message: 'the writing thread starts again' });
+      }
+      return new Promise((resolve) => {
+        counter += 1;
+        upkeep.set(counter, resolve);
+        worker.ref();
+        worker.postMessage({ kind: 'upkeep', n: counter, work } satisfies ToWriter);
       });
     },
     async close() {

@@ -3,6 +3,7 @@ import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult, EventStore } from '../../../domain/ports/event-store.ts';
 import { hidingMetadata } from '../../../domain/ports/hidden-stream.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import type { StreamRemover } from '../../../domain/ports/stream-remover.ts';
 import { encodeAppend } from '../common/append-request.ts';
 import { storeClosed } from '../common/reading.ts';
 import { endable } from '../common/subscription.ts';
@@ -15,6 +16,7 @@ import { readAllThrough, readStreamThrough } from './reads.ts';
 import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
 import type { ReadNode } from './subscription-start.ts';
 import { subscribeThrough } from './subscription.ts';
+import { upkeepThrough } from './upkeep.ts';
 
 /** How long an append waits for its answer when neither the caller nor the options set a deadline. */
 const DEFAULT_APPEND_MS = 10_000;
@@ -50,6 +52,8 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
   readonly store: EventStore;
   /** Appends of one event to streams of the server's own, such as its default ACL. */
   readonly appendSystem: EventStore['append'];
+  /** Works on `tocsin store` alone. @throws TocsinError `usage` `store_keeps_streams` for another server */
+  readonly remover: StreamRemover;
   /** @throws TocsinError `unavailable` */
   readonly describe: () => Promise<NodeDescription>;
 } {
@@ -150,7 +154,8 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
       throw readError(error);
     }
   };
-  return { store, appendSystem: append(true), describe };
+  const remover = upkeepThrough(() => link('leader'));
+  return { store, appendSystem: append(true), remover, describe };
 }
 
 async function connect(settings: StoreSettings, logger: Logger): Promise<Connection> {

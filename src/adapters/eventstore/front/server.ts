@@ -72,7 +72,8 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   });
   const context = { ...base, telemetry, outgoing };
   const { scavenge } = settings;
-  addServices(server, { context, gate: gate(token), instanceId, address, scavenge });
+  const parts = { context, gate: gate(token), instanceId, address, scavenge, remover: engine };
+  addServices(server, parts);
   // The listener has done TLS already.
   const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen({

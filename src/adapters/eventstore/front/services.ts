@@ -17,6 +17,7 @@ import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
+import type { StreamRemover } from '../../../domain/ports/stream-remover.ts';
 import { decodeAppend, decodeFragment } from './append-messages.ts';
 import { appendHandler } from './append.ts';
 import type { Gate } from './authorization.ts';
@@ -28,12 +29,15 @@ import { removalHandler } from './removal.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
 import { asSent, notReady, Refusal } from './refusal.ts';
 import { versionText } from './server-version.ts';
+import { upkeepHandlers, upkeepService } from './upkeep.ts';
 
 export type ServiceParts = {
   readonly context: FrontContext;
   readonly gate: Gate;
   readonly instanceId: string;
   readonly scavenge: () => void;
+  /** Removes archived streams; a server that is imitated does not. */
+  readonly remover: StreamRemover;
   /** The address at which clients reach the server. */
   readonly address: () => Address;
 };
@@ -65,7 +69,7 @@ type Call = { readonly metadata: Metadata };
 type StreamingCall = Call & { emit: (name: 'error', error: Refusal) => boolean };
 
 export function addServices(server: Server, parts: ServiceParts): void {
-  const { context, gate, instanceId, address, scavenge } = parts;
+  const { context, gate, instanceId, address, scavenge, remover } = parts;
   const streaming =
     <C extends StreamingCall>(handle: (call: C) => void) =>
     (call: C): void => {
@@ -119,6 +123,14 @@ export function addServices(server: Server, parts: ServiceParts): void {
           }),
         };
   server.addService(operations, complete(operations, imitated));
+  if (context.like === undefined) {
+    const upkeep = upkeepHandlers(remover);
+    const handlers = {
+      removeStreams: answering(upkeep.removeStreams),
+      shrink: answering(upkeep.shrink),
+    };
+    server.addService(upkeepService, complete(upkeepService, handlers));
+  }
   for (const service of [
     persistentGrpc.PersistentSubscriptionsService,
     usersGrpc.UsersService,

@@ -6,6 +6,7 @@ import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { LetThrough } from '../../../projections/audit/reading/ports.ts';
+import { ArchiveRecords, archivesAfter } from '../../../projections/archive-records.ts';
 import { lastSeen } from '../../../projections/last-seen.ts';
 import type { VerdictRow } from '../../../projections/read-model.ts';
 import { readControl } from '../../control/control.ts';
@@ -42,6 +43,9 @@ export async function recoverPassed(
 ): Promise<number> {
   const { index, letThrough, logger = silentLogger } = options;
   let recovered = 0;
+  const archives = await new ArchiveRecords(options.store, options.kernel).read();
+  const isArchived = ({ position }: VerdictRow): boolean =>
+    archivesAfter(archives, position).length > 0;
   for (let after = await startOf(options); after !== undefined && !signal.aborted;) {
     // A new folder looks at every notification: others must get their turn meanwhile.
     await setImmediate();
@@ -50,7 +54,7 @@ export async function recoverPassed(
     for (const row of rows) {
       // Without a sequence it was never sent: an operator has chosen to send only later messages.
       if (row.sequence !== null && row.sequence > upTo) break;
-      if (row.sequence !== null && (await recoverOne(options, row))) recovered += 1;
+      if (row.sequence !== null && (await recoverOne(options, row, isArchived))) recovered += 1;
       last = row;
     }
     if (last !== undefined) {
@@ -69,7 +73,11 @@ export async function recoverPassed(
   return recovered;
 }
 
-async function recoverOne(options: PassedOptions, row: VerdictRow): Promise<boolean> {
+async function recoverOne(
+  options: PassedOptions,
+  row: VerdictRow,
+  isArchived: (row: VerdictRow) => boolean,
+): Promise<boolean> {
   const { store, kernel, list, accept, logger = silentLogger } = options;
   const { messageId, user, stream, revision } = row;
   if (messageId === null || user === null || list?.get(messageId) !== undefined) return false;
@@ -78,6 +86,8 @@ async function recoverOne(options: PassedOptions, row: VerdictRow): Promise<bool
   if (state !== undefined) return false;
   const found = await readRequest(store, kernel, { stream, revision: String(revision) });
   if (!found.ok) {
+    // Its delivery ended before its stream left the log.
+    if (found.error === 'no_event' && isArchived(row)) return false;
     const about = { notificationId: messageId, stream, reason: found.error };
     logger.warn(about, 'a request that was let through cannot be read, and is not delivered');
     return false;

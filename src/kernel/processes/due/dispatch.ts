@@ -4,6 +4,7 @@ import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import { noTelemetry } from '../../../domain/ports/telemetry.ts';
+import { hasLeft } from './archived.ts';
 import { DUE_RANKS, type DueEntry, type DueRank } from './due-index.ts';
 import type { DueProcessOptions } from './options.ts';
 
@@ -15,6 +16,8 @@ const BATCH = 256;
 const MAX_HELD = 2_048;
 /** A handled row that does not change is handed over again after this; doubled each time. */
 const UNCHANGED_MS = 1_000;
+/** After so many tries without a change, the row's stream is looked for. */
+const TRIES_UNTIL_LOOK = 3;
 /** The longest sleep, for the case that a clock is set or a timer is lost. */
 const LONGEST_SLEEP_MS = 30_000;
 
@@ -52,11 +55,22 @@ export function dispatcher(options: DueProcessOptions) {
     }
   };
 
+  const drop = (key: string): void => {
+    holds.delete(key);
+    const position = index.position();
+    if (position !== undefined) index.commit({ position, put: [], remove: [key] });
+  };
+
   const handleRow = async (entry: DueEntry, signal: AbortSignal): Promise<void> => {
     const { key, rank } = entry;
     running[rank] += 1;
     const tries = holds.get(key)?.tries ?? 0;
     try {
+      // A row whose handling changes nothing may be of a stream that an archive took.
+      if (tries >= TRIES_UNTIL_LOOK && (await hasLeft(options, entry.stream))) {
+        drop(key);
+        return;
+      }
       await handle(entry, signal);
       telemetry.count('tocsin.due.handled', { process, outcome: 'handled' });
       holds.delete(key);

@@ -5,6 +5,8 @@ import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { DueCommit, DueEntry, DueIndex } from './due-index.ts';
 import { silentReport, type ProcessReport } from './process.ts';
+import { archivesAfter } from '../../../projections/archive-records.ts';
+import { archivesOf } from './archived.ts';
 import { lastSeen, placeOf } from '../../../projections/last-seen.ts';
 import type { EventRef } from '../../../projections/read-model.ts';
 import type { DueProcessOptions } from './options.ts';
@@ -71,6 +73,9 @@ async function assertSameLog(
   const position = index.position();
   if (last === undefined || position === undefined) return;
   if ((await lastSeen(store, { last, position, prefixes })) !== undefined) return;
+  // The index is behind an archive that took the event. Rows of streams that left the log are dropped when they are due.
+  const archives = await archivesOf({ store, prefixes }).read();
+  if (archivesAfter(archives, position).length > 0) return;
   const message = `the index has read event ${last.revision} of ${last.stream}, and the log does not have it`;
   const hint =
     'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start it again: the index is built from the log.';

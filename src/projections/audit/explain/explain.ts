@@ -169,6 +169,6 @@ function isInForce({ type, data }: ControlEvent, triggerType: string): boolean {
 
 function notFound(id: string): TocsinError {
   return new TocsinError('usage', 'not_found', `${id} leads to no trigger and no notification`, {
-    hint: 'Give a trigger id (ast_…), a preview id (asp_…) or a notification id, or ask with --user and --at. Check --store, --state and --name; a trigger that was just raised can be explained when the projector has processed it.',
+    hint: 'Give a trigger id (ast_…), a preview id (asp_…) or a notification id, or ask with --user and --at. Check --store, --state and --name; a trigger that was just raised can be explained when the projector has processed it, and one that has left the log with --archive.',
   });
 }

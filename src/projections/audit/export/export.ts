@@ -1,15 +1,8 @@
 // `audit export`: writes the events of a log as lines; each line holds the hash of the line before it.
-import { createPrivateKey, createPublicKey, hash, sign, type KeyObject } from 'node:crypto';
-import { TocsinError } from '../../../domain/core/errors.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
-import {
-  canonicalJson,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-} from '../../../domain/core/json.ts';
+import { canonicalJson, type JsonObject } from '../../../domain/core/json.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
-import { isUnreadable, type RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { Frontier } from '../../notary/frontier.ts';
 import { leafEvent, leafTexts } from '../../notary/leaf.ts';
 import { leafHash } from '../../notary/merkle.ts';
@@ -23,14 +16,8 @@ import {
   type Bound,
 } from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
-import {
-  EXPORT_FORMAT,
-  eventLineText,
-  GENESIS,
-  hashOf,
-  ManifestSchema,
-  type Manifest,
-} from './format.ts';
+import { Chain, personalOf, privateKeyOf, signatureOf } from './chain.ts';
+import { EXPORT_FORMAT, ManifestSchema, type Manifest } from './format.ts';
 
 /** Which events to export. Control events before `to` are always exported: verdicts depend on them. */
 export type ExportOptions = {
@@ -108,30 +95,6 @@ export async function* exportLines(
   return ManifestSchema.parse(signed);
 }
 
-class Chain {
-  #n = 0;
-  last = GENESIS;
-
-  line(content: JsonObject): string {
-    return canonicalJson(this.next(content));
-  }
-
-  /** The text of the next line; its hash does not cover the personal part. */
-  event(text: string, personal: Json | undefined): string {
-    const place = { n: this.#n, prev: this.last };
-    this.#n += 1;
-    this.last = hash('sha256', eventLineText(text, place));
-    return eventLineText(text, place, { hash: this.last, personal });
-  }
-
-  next(content: JsonObject): JsonObject {
-    const line = { ...content, n: this.#n, prev: this.last };
-    this.#n += 1;
-    this.last = hashOf(line);
-    return { ...line, hash: this.last };
-  }
-}
-
 /** Selects events in log order. A stream is selected from its first event about the user and the type. */
 export function selection(
   options: Pick<ExportOptions, 'kernel' | 'from' | 'to' | 'user' | 'type'>,
@@ -151,10 +114,6 @@ export function selection(
   };
 }
 
-function personalOf({ data }: RecordedEvent): Json | undefined {
-  return isUnreadable(data) || !isJsonObject(data) ? undefined : data['personal'];
-}
-
 function boundText(bound: Bound | undefined): string | undefined {
   if (bound === undefined) return undefined;
   return 'position' in bound ? formatPosition(bound.position) : new Date(bound.time).toISOString();
@@ -164,25 +123,4 @@ function withoutUndefined(fields: Readonly<Record<string, string | undefined>>):
   return Object.fromEntries(
     Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
-}
-
-function privateKeyOf(pem: string): KeyObject {
-  let key: KeyObject | undefined;
-  let cause: unknown;
-  try {
-    key = createPrivateKey(pem);
-  } catch (error) {
-    cause = error;
-  }
-  if (key?.asymmetricKeyType === 'ed25519') return key;
-  throw new TocsinError('usage', 'invalid_key', 'the signing key is not a private Ed25519 key', {
-    hint: 'Make one with: openssl genpkey -algorithm ed25519 -out key.pem',
-    cause,
-  });
-}
-
-function signatureOf(key: KeyObject, hash: string): JsonObject {
-  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
-  const value = sign(null, Buffer.from(hash), key).toString('base64');
-  return { publicKey, value };
 }

@@ -44,6 +44,17 @@ export const HeaderSchema = z.strictObject({
   kernel: z.string(),
   storeId: z.string(),
   filter: ExportFilterSchema,
+  /**
+   * Only in an archive: the events of the log before its first, how many they are, the position of the last of them, and
+   * the hashes that the Merkle tree goes on from.
+   */
+  after: z
+    .strictObject({
+      size: z.int().min(0),
+      position: z.string().nullable(),
+      peaks: z.array(Hash).max(64),
+    })
+    .optional(),
   prev: Hash,
   hash: Hash,
 });
@@ -75,7 +86,10 @@ export const ManifestSchema = z.strictObject({
   last: z.string().nullable(),
   /** Events of the log up to the export's end that it leaves out; 0 for the whole log. */
   omitted: z.int().min(0),
-  /** The Merkle tree of the whole log, as in a tree head; null in an export that leaves events out. */
+  /**
+   * The Merkle tree of the whole log, as in a tree head; null in an export that leaves events out. In an archive: the tree
+   * of the events before it and of its own.
+   */
   tree: z.strictObject({ size: z.int().min(0), root: Hash }).nullable(),
   /** Events by type. */
   types: z.record(z.string(), z.int()),
@@ -105,19 +119,26 @@ export function hashOf(line: JsonObject): string {
   return hash('sha256', canonicalJson(rest));
 }
 
-/** The canonical JSON of an event's line, composed of parts; without `hash`, the text that the hash is of. */
+/** The JSON of an event's line, composed of parts; without `hash`, the text that the hash is of. */
 export function eventLineText(
   event: string,
   { n, prev }: Pick<EventLine, 'n' | 'prev'>,
-  { hash: own, personal }: { readonly hash?: string; readonly personal?: Json | undefined } = {},
+  beside: {
+    readonly hash?: string;
+    readonly personal?: Json | undefined;
+    /** Keeps the order of the personal part's keys, because messages have it; else they are sorted. */
+    readonly keepsOrder?: boolean | undefined;
+  } = {},
 ): string {
+  const { hash: own, personal: part, keepsOrder = false } = beside;
   const hashed = own === undefined ? '' : `,"hash":"${own}"`;
-  const beside = personal === undefined ? '' : `,"personal":${canonicalJson(personal)}`;
-  return `{"event":${event}${hashed},"kind":"event","n":${n}${beside},"prev":"${prev}"}`;
+  const text = keepsOrder ? JSON.stringify : canonicalJson;
+  const personal = part === undefined ? '' : `,"personal":${text(part)}`;
+  return `{"event":${event}${hashed},"kind":"event","n":${n}${personal},"prev":"${prev}"}`;
 }
 
 /** A stored event's data, and the line around it. */
-const MAX_LINE_DEPTH = MAX_STORED_DEPTH + 8;
+export const MAX_LINE_DEPTH = MAX_STORED_DEPTH + 8;
 
 /** A line, and the JSON that its hash is of. */
 export type ReadLine = { readonly line: ExportLine; readonly json: JsonObject };

@@ -53,6 +53,8 @@ export type ExportReport = {
   > | null;
   /** The hash of the whole export; compare it with a copy that was kept elsewhere. */
   readonly root: string | null;
+  /** The hash of its last line, which covers the whole file; the log records it of an archive. */
+  readonly hash: string | null;
   readonly signature: 'none' | 'valid' | 'invalid';
   /** SHA-256 of the public key that signed, in hex. The file does not say whose key it is. */
   readonly signedBy: string | null;
@@ -90,7 +92,7 @@ export class ExportCheck {
   #previous = GENESIS;
   /** Numbers that were skipped, as ascending ranges: the lines are missing, or come later. */
   #skipped: { from: number; to: number }[] = [];
-  readonly #tree = new Frontier();
+  #tree = new Frontier();
   #events = 0;
   #redacted = 0;
   readonly #types = new Map<string, number>();
@@ -115,13 +117,13 @@ export class ExportCheck {
     }
     const { line } = read;
     // The bytes count too, not only their meaning.
-    const own = textsOf(read);
+    const own = textsOf(read, this.#isArchive);
     if (own.hash !== line.hash || own.text !== text) {
       this.#fault('line_changed', `line ${line.n} of the export does not fit its hash`);
     }
     this.#checkNumber(line);
     if (this.#manifest !== null) this.#fault('line_added', 'the line comes after the manifest');
-    else if (line.kind === 'header') this.#header ??= line;
+    else if (line.kind === 'header') this.#begin(line);
     else if (line.kind === 'event') this.#event(line, own.leaf);
     else this.#end(line);
     return line;
@@ -147,11 +149,28 @@ export class ExportCheck {
       header: this.#header && { kernel, storeId, filter },
       manifest: this.#manifest && { events, first, last, types, omitted, tree },
       root: this.#manifest?.root ?? null,
+      hash: this.#manifest?.hash ?? null,
       signature: this.#signature,
       signedBy: this.#signedBy,
       faults: this.#faults,
       faultCount: this.#faultCount,
     };
+  }
+
+  #begin(header: HeaderLine): void {
+    if (this.#header !== null) return;
+    this.#header = header;
+    if (header.after === undefined) return;
+    const { size, peaks } = header.after;
+    try {
+      this.#tree = new Frontier(
+        size,
+        peaks.map((peak) => Buffer.from(peak, 'hex')),
+      );
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#fault('manifest_wrong', `the header is wrong: ${error.message}`);
+    }
   }
 
   #checkNumber(line: ExportLine): void {
@@ -219,13 +238,17 @@ export class ExportCheck {
       last: this.#last,
       types: Object.fromEntries(this.#types),
       root: manifest.prev,
-      tree: manifest.omitted > 0 ? null : this.#treeNow(),
+      tree: manifest.omitted > 0 && !this.#isArchive ? null : this.#treeNow(),
     });
     const { events, first, last, types, root, tree } = manifest;
     const said = canonicalJson({ events, first, last, types, root, tree });
     if (found !== said)
       this.#fault('manifest_wrong', `the manifest says ${said}, and the lines are ${found}`);
     this.#checkSignature(manifest);
+  }
+
+  get #isArchive(): boolean {
+    return this.#header?.after !== undefined;
   }
 
   #treeNow(): NonNullable<Manifest['tree']> {
@@ -254,8 +277,11 @@ export class ExportCheck {
   }
 }
 
-/** The canonical text of a line, what its hash is, and the entry of an event's leaf. */
-function textsOf({ line, json }: ReadLine): {
+/** The text that a line must have, what its hash is, and the entry of an event's leaf. */
+function textsOf(
+  { line, json }: ReadLine,
+  keepsOrder: boolean,
+): {
   readonly text: string;
   readonly hash: string;
   readonly leaf: string;
@@ -264,7 +290,7 @@ function textsOf({ line, json }: ReadLine): {
   const { event, personal } = line;
   const { leaf, positioned } = leafTexts(event, event.position);
   return {
-    text: eventLineText(positioned, line, { hash: line.hash, personal }),
+    text: eventLineText(positioned, line, { hash: line.hash, personal, keepsOrder }),
     hash: hash('sha256', eventLineText(positioned, line)),
     leaf,
   };

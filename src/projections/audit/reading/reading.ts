@@ -81,7 +81,8 @@ export function isAfter(recorded: RecordedEvent, bound: Bound): boolean {
   return at !== undefined && at >= bound.time;
 }
 
-function recordedAtOf({ metadata }: RecordedEvent): Instant | undefined {
+/** `undefined` where it cannot be read. */
+export function recordedAtOf({ metadata }: RecordedEvent): Instant | undefined {
   const text = fieldOf(metadata, 'recordedAt');
   const parsed = typeof text === 'string' ? parseInstant(text) : undefined;
   return parsed?.ok === true ? parsed.value : undefined;

@@ -1,6 +1,6 @@
-// Reads the lines of an export from a file.
+// The lines of a text file that may be large and hostile.
 import { createReadStream } from 'node:fs';
-import { usageError } from '../config/usage-error.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
 
 export const FILE_HINT = 'Check the path, and that this user may read or write there.';
 
@@ -27,7 +27,11 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   if (rest !== '') yield rest;
 }
 
+/** An error of the file system names the file and what to do; others stay as they are. */
 export function asFileError(file: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || !('syscall' in cause)) return cause;
-  return usageError('file_unusable', `${file}: ${cause.message}`, FILE_HINT, cause);
+  return new TocsinError('usage', 'file_unusable', `${file}: ${cause.message}`, {
+    hint: FILE_HINT,
+    cause,
+  });
 }
