@@ -197,8 +197,8 @@ describe('archives', () => {
           expect(replay.events).toBe(expected.events + names.length);
           expect(verdictsOf(archived)).toEqual(verdictsOf(plain));
           // The steps give only some requests a record, as no worker does.
-        const { mismatches } = await audit.verify();
-        expect(mismatches.filter(({ code }) => code !== 'delivery_missing')).toEqual([]);
+          const { mismatches } = await audit.verify();
+          expect(mismatches.filter(({ code }) => code !== 'delivery_missing')).toEqual([]);
           for (const id of ids.archived) {
             expect((await audit.explain(id)).decision?.verdict).toBe(
               (await other.explain(id)).decision?.verdict,
