@@ -13,9 +13,6 @@ import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts
 import { SCOPES, USER_SCOPES, type Scope } from '../../src/domain/access/scopes.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { createAudit } from '../../src/kernel/create-audit.ts';
 import { createParked } from '../../src/kernel/parked.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
@@ -34,6 +31,7 @@ import type {
   DeliveryIndex,
   DeliveryRow,
 } from '../../src/kernel/processes/delivery/delivery-index.ts';
+import { memoryAudit } from '../support/memory-audit.ts';
 import { START } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
@@ -97,10 +95,7 @@ export async function apiWorld(
     authenticate: bearerTokens(tokens),
     deliveries: createDeliveries({ store, index: list, clock }),
     channels: channelsInMemory(),
-    audit: () => ({
-      ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    }),
+    audit: () => memoryAudit(store),
     notary: { head: () => undefined },
     parked: createParked({ store, state: () => ({ parked: () => [] }) }),
     rate: { perSecond: 1_000_000, burst: 1_000_000 },

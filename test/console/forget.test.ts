@@ -3,13 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createConsole } from '../../src/adapters/http/console/app.ts';
 import type { ConsoleApp } from '../../src/adapters/http/console/options.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
-import { createAudit } from '../../src/kernel/create-audit.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { forgetUser } from '../../src/kernel/sealing/forget.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { memoryAudit } from '../support/memory-audit.ts';
 import { until } from '../support/until.ts';
 import { memoryVault } from '../support/vault.ts';
 
@@ -38,10 +36,7 @@ function open(hasVault: boolean): ConsoleApp {
     kernel,
     store,
     tokens,
-    audit: () => ({
-      ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    }),
+    audit: () => memoryAudit(store),
     forget: hasVault ? (user, { actor }) => forgetUser({ ...context, actor }, user) : undefined,
   });
   apps.push(app);

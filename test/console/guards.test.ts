@@ -3,14 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createConsole } from '../../src/adapters/http/console/app.ts';
 import type { ConsoleApp, ConsoleOptions } from '../../src/adapters/http/console/options.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
-import { createAudit } from '../../src/kernel/create-audit.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { memoryAudit } from '../support/memory-audit.ts';
 
 let store: EventStore;
 let kernel: Kernel;
@@ -52,10 +50,7 @@ function consoleWith(options: Partial<ConsoleOptions> = {}): ConsoleApp {
     kernel,
     store,
     tokens,
-    audit: () => ({
-      ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    }),
+    audit: () => memoryAudit(store),
     ...options,
   });
   apps.push(made);

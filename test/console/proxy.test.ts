@@ -7,12 +7,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createConsole } from '../../src/adapters/http/console/app.ts';
 import { serveHttp } from '../../src/adapters/http/server/serve.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { createTokens } from '../../src/kernel/access/tokens.ts';
-import { createAudit } from '../../src/kernel/create-audit.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { memoryAudit } from '../support/memory-audit.ts';
 
 const NAME = 'ops.example.com';
 let opened = new AsyncDisposableStack();
@@ -30,10 +28,7 @@ async function consoleWith(hosts: readonly string[]) {
   const app = opened.use(
     createConsole({
       ...{ kernel, store, tokens, hosts },
-      audit: () => ({
-        ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      }),
+      audit: () => memoryAudit(store),
     }),
   );
   const { url, close } = await serveHttp(app, { port: 0 });

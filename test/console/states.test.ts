@@ -6,16 +6,14 @@ import { createConsole } from '../../src/adapters/http/console/app.ts';
 import type { ConsoleOptions } from '../../src/adapters/http/console/options.ts';
 import { serveHttp } from '../../src/adapters/http/server/serve.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import { createTokens } from '../../src/kernel/access/tokens.ts';
-import { createAudit } from '../../src/kernel/create-audit.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { violations } from './page-checks.support.ts';
 import { openBrowser, visit } from './console.support.ts';
+import { memoryAudit } from '../support/memory-audit.ts';
 
 const store = memoryStore();
 const opened = new AsyncDisposableStack();
@@ -34,10 +32,7 @@ async function served(options: Partial<ConsoleOptions>) {
     createConsole({
       ...{ kernel, store, tokens: createTokens({ store }) },
       deliveries: createDeliveries({ store, index: () => undefined }),
-      audit: () => ({
-        ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      }),
+      audit: () => memoryAudit(store),
       ...options,
     }),
   );
