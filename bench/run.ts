@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAudit } from './cases/audit.ts';
 import { benchCalendars } from './cases/calendars.ts';
+import { benchClients } from './cases/clients.ts';
 import { benchConsole } from './cases/console.ts';
 import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
@@ -44,6 +45,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['memory', benchMemory],
   ['front-raise', benchFrontRaise],
   ['front-project', benchFrontProject],
+  ['clients', benchClients],
   ['peers', benchPeers],
 ]);
 

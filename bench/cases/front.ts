@@ -49,10 +49,7 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
   let server: Kept | undefined;
   const product = async (): Promise<Measured> => {
     await server?.[Symbol.asyncDispose]();
-    await rm(round, { recursive: true, force: true });
-    await mkdir(round);
-    await copyFile(log, join(round, 'log.db'));
-    server = await startStoreProcess(`embedded:${join(round, 'log.db')}`, { withToken: false });
+    server = await serverOf(log, round);
     return project(server.url, round, requests);
   };
   const limit = (): Promise<Measured> => officialReads(server?.url ?? '');
@@ -73,8 +70,16 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
   };
 }
 
+/** A server of a copy of a log, in a new folder. */
+export async function serverOf(log: string, folder: string): Promise<Kept> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  await copyFile(log, join(folder, 'log.db'));
+  return startStoreProcess(`embedded:${join(folder, 'log.db')}`, { withToken: false });
+}
+
 /** From an empty state to the log's head, into a NATS server of its own. */
-async function project(url: string, folder: string, requests: number): Promise<Measured> {
+export async function project(url: string, folder: string, requests: number): Promise<Measured> {
   await using nats = await startNatsServer({ storeDir: join(folder, 'nats') });
   return await projectThrough(url, nats.url, join(folder, 'state.db'), requests);
 }
@@ -96,13 +101,15 @@ export async function projectThrough(
   return { units: events, seconds };
 }
 
-async function emptyServer(folder: string): Promise<Kept> {
+/** A server of an empty log, in a new folder. */
+export async function emptyServer(folder: string): Promise<Kept> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   return startStoreProcess(`embedded:${join(folder, 'store.db')}`, { withToken: false });
 }
 
-function linesOf(
+/** What is measured, what it is compared with, and the ratio. */
+export function linesOf(
   { product, limit, ratio, rounds }: Paired,
   own: string,
   bare: string,
