@@ -17,7 +17,7 @@ import {
   type FaultSequence,
 } from './faults.ts';
 import { puttingLogBack } from './log-put-back.ts';
-import { committedPlace, duePlace } from './observe.ts';
+import { committedPlace, lastEventPlace } from './observe.ts';
 import { Supervised } from './supervised.ts';
 
 /** A restored copy of the stream must not be further behind than what is kept to send again. */
@@ -123,7 +123,9 @@ function workerFaults(context: FaultContext, seat: WorkerSeat): FaultSequence {
       networkFault(1, toNats, random),
       networkFault(1, toStore, random),
       refusing(1, toNats, random),
-      puttingLogBack(context, 1, seat, random, () => duePlace(seat.folder)),
+      puttingLogBack(context, 1, seat, random, () =>
+        lastEventPlace(seat.folder, context.cluster.storeFile),
+      ),
     ],
   };
 }

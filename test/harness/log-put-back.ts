@@ -11,7 +11,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
-import { mayEnd, within, type Chance, type Fault, type FaultContext } from './faults.ts';
+import { mayEnd, type Chance, type Fault, type FaultContext } from './faults.ts';
 import type { Proxy } from './proxy.ts';
 import { Supervised } from './supervised.ts';
 
@@ -21,13 +21,13 @@ const FORK_RAISES = 150;
 const MOVED_MS = 20_000;
 let forks = 0;
 
-/** @param placeOf where in the log the process stands, as its files say */
+/** @param placeOf up to where in the log the process has read, as its files say */
 export function puttingLogBack(
   context: FaultContext,
   weight: number,
   { process, toStore }: { readonly process: Supervised; readonly toStore: Proxy },
   random: Chance,
-  placeOf: () => number,
+  placeOf: () => number | Promise<number>,
 ): Fault {
   const { cluster, note } = context;
   return {
@@ -39,8 +39,9 @@ export function puttingLogBack(
       const end = await copyWithOtherEvents(cluster.storeFile, file);
       await using front = await frontOf(file, context);
       // Before it has read something that the copy lacks, it cannot know that the copy is not the log.
-      await within(MOVED_MS, () => placeOf() > end);
-      if (placeOf() > end) {
+      const deadline = performance.now() + MOVED_MS;
+      while ((await placeOf()) <= end && performance.now() < deadline) await sleep(20);
+      if ((await placeOf()) > end) {
         await mayEnd(context, process.name, async () => {
           toStore.redirect(front.port);
           toStore.cut('reset');

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { connect } from 'nats';
+import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
+import { firstOf } from '../../src/projections/last-seen.ts';
 
 /** Where the output stream ends; 0 while there is none. */
 export async function lastSequence(url: string): Promise<number> {
@@ -30,20 +32,32 @@ export function committedSequence(file: string): number {
 
 /** The place in the log up to which a projector has committed; -1 before the first commit. */
 export function committedPlace(file: string): number {
-  return lowestPlace(file, 'checkpoint');
+  return Number(rowOf(file, 'SELECT position_commit AS place FROM checkpoint')?.['place'] ?? -1);
 }
 
-/** The place in the log up to which all indexes of a worker's folder are made; -1 before the first. */
-export function duePlace(folder: string): number {
-  return lowestPlace(join(folder, 'due.db'), 'checkpoints');
+/**
+ * The place in the log of the last event that a worker's index has read; -1 before the first. The index itself may stand
+ * further on, at a place up to which the log has nothing for it.
+ */
+export async function lastEventPlace(folder: string, log: string): Promise<number> {
+  const found = rowOf(
+    join(folder, 'due.db'),
+    'SELECT last_event_stream AS stream, last_event_revision AS revision FROM checkpoints',
+  );
+  if (typeof found?.['stream'] !== 'string') return -1;
+  await using reader = embeddedReader(log);
+  const from = BigInt(Number(found['revision']));
+  const event = await firstOf(
+    reader.readStream(found['stream'], { direction: 'forwards', from, maxCount: 1 }),
+  );
+  return Number(event?.position.commit ?? -1);
 }
 
-function lowestPlace(file: string, table: string): number {
-  if (!existsSync(file)) return -1;
+function rowOf(file: string, sql: string): Readonly<Record<string, unknown>> | undefined {
+  if (!existsSync(file)) return undefined;
   const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   try {
-    const found = db.prepare(`SELECT min(position_commit) AS place FROM ${table}`).get();
-    return Number(found?.['place'] ?? -1);
+    return db.prepare(sql).get();
   } finally {
     db.close();
   }
