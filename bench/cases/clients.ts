@@ -5,7 +5,7 @@ import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { Report, Surroundings } from '../support/bench.ts';
 import { alternate, type Measured } from '../support/rounds.ts';
 import { fillStore, raiseInto } from '../support/store.ts';
-import { emptyServer, linesOf, project, serverOf } from './front.ts';
+import { linesOf, project, serverIn } from './front.ts';
 
 type Client = 'eventstore' | 'kurrentdb';
 
@@ -16,13 +16,13 @@ export async function benchClients({ sizes, folder, say }: Surroundings): Promis
   await fillStore(log, requests);
 
   const raise = async (client: Client): Promise<Measured> => {
-    await using server = await emptyServer(join(folder, client));
-    await using store = eventStoreDb({ connectionString: through(server.url, client) });
+    await using server = await serverIn(join(folder, client));
+    await using store = eventStoreDb({ connectionString: withClient(server.url, client) });
     return await raiseInto(store, requests);
   };
   const projection = async (client: Client): Promise<Measured> => {
-    await using server = await serverOf(log, join(folder, client));
-    return await project(through(server.url, client), join(folder, client), requests);
+    await using server = await serverIn(join(folder, client), log);
+    return await project(withClient(server.url, client), join(folder, client), requests);
   };
   const compare = (measure: (client: Client) => Promise<Measured>, what: string) =>
     alternate(
@@ -45,6 +45,8 @@ export async function benchClients({ sizes, folder, say }: Surroundings): Promis
   };
 }
 
-function through(url: string, client: Client): string {
-  return `${url}${url.includes('?') ? '&' : '?'}client=${client}`;
+function withClient(url: string, client: Client): string {
+  const found = new URL(url);
+  found.searchParams.set('client', client);
+  return found.href;
 }

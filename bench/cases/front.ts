@@ -19,14 +19,14 @@ export async function benchFrontRaise({ sizes, folder, say }: Surroundings): Pro
   const { rounds, requests } = sizes;
   let ready: readonly ReadyAppend[] | undefined;
   const product = async (): Promise<Measured> => {
-    await using server = await emptyServer(join(folder, 'product'));
+    await using server = await serverIn(join(folder, 'product'));
     await using store = eventStoreDb({ connectionString: server.url });
     const measured = await raiseInto(store, requests);
     ready ??= await readyAppends(store);
     return measured;
   };
   const limit = async (): Promise<Measured> => {
-    await using server = await emptyServer(join(folder, 'limit'));
+    await using server = await serverIn(join(folder, 'limit'));
     return await officialAppends(server.url, ready ?? [], IN_FLIGHT);
   };
   const paired = await alternate(rounds, { product, limit }, (n) => {
@@ -49,7 +49,7 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
   let server: Kept | undefined;
   const product = async (): Promise<Measured> => {
     await server?.[Symbol.asyncDispose]();
-    server = await serverOf(log, round);
+    server = await serverIn(round, log);
     return project(server.url, round, requests);
   };
   const limit = (): Promise<Measured> => officialReads(server?.url ?? '');
@@ -70,12 +70,13 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
   };
 }
 
-/** A server of a copy of a log, in a new folder. */
-export async function serverOf(log: string, folder: string): Promise<Kept> {
+/** A server in a new folder, with a copy of a log; default: with an empty one. */
+export async function serverIn(folder: string, log?: string): Promise<Kept> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
-  await copyFile(log, join(folder, 'log.db'));
-  return startStoreProcess(`embedded:${join(folder, 'log.db')}`, { withToken: false });
+  const file = join(folder, 'store.db');
+  if (log !== undefined) await copyFile(log, file);
+  return startStoreProcess(`embedded:${file}`, { withToken: false });
 }
 
 /** From an empty state to the log's head, into a NATS server of its own. */
@@ -99,13 +100,6 @@ export async function projectThrough(
   const seconds = (performance.now() - begun) / 1000;
   if (published !== requests) throw new Error(`${published} published, not ${requests}`);
   return { units: events, seconds };
-}
-
-/** A server of an empty log, in a new folder. */
-export async function emptyServer(folder: string): Promise<Kept> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder);
-  return startStoreProcess(`embedded:${join(folder, 'store.db')}`, { withToken: false });
 }
 
 /** What is measured, what it is compared with, and the ratio. */

@@ -1,16 +1,14 @@
 // The contenders of `peers` on a server: through `tocsin store` in a process of its own.
-import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
-import { startStoreProcess } from '../../src/cli/compose/store-process.ts';
 import { readyAppends } from '../limits/official-appends.ts';
 import { readAndAppend, subscribeAndPublish } from '../peers/hand-written.ts';
 import type { Contender } from '../support/interleave.ts';
 import { deleteStream } from '../support/messages.ts';
 import type { Measured } from '../support/rounds.ts';
 import { IN_FLIGHT, raiseInto } from '../support/store.ts';
-import { projectThrough } from './front.ts';
+import { projectThrough, serverIn } from './front.ts';
 
 /** Their log is `log.db` of the folder; appends go to stores that are empty at first. */
 export async function frontContenders(
@@ -24,11 +22,7 @@ export async function frontContenders(
     log: 'empty' | 'filled',
     work: (url: string, state: string) => Promise<Measured>,
   ): Promise<number> => {
-    await rm(own, { recursive: true, force: true });
-    await mkdir(own);
-    const file = join(own, 'store.db');
-    if (log === 'filled') await copyFile(join(folder, 'log.db'), file);
-    await using server = await startStoreProcess(`embedded:${file}`, { withToken: false });
+    await using server = await serverIn(own, log === 'filled' ? join(folder, 'log.db') : undefined);
     const { units, seconds } = await work(server.url, join(own, 'state.db'));
     return units / seconds;
   };

@@ -230,9 +230,12 @@ export function failingWrites(
   };
 }
 
-export async function within(ms: number, condition: () => boolean): Promise<void> {
+export async function within(
+  ms: number,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
   const deadline = performance.now() + ms;
-  while (!condition() && performance.now() < deadline) await sleep(5);
+  while (!(await condition()) && performance.now() < deadline) await sleep(5);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

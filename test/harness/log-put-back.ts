@@ -11,7 +11,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
-import { mayEnd, type Chance, type Fault, type FaultContext } from './faults.ts';
+import { mayEnd, within, type Chance, type Fault, type FaultContext } from './faults.ts';
 import type { Proxy } from './proxy.ts';
 import { Supervised } from './supervised.ts';
 
@@ -39,9 +39,9 @@ export function puttingLogBack(
       const end = await copyWithOtherEvents(cluster.storeFile, file);
       await using front = await frontOf(file, context);
       // Before it has read something that the copy lacks, it cannot know that the copy is not the log.
-      const deadline = performance.now() + MOVED_MS;
-      while ((await placeOf()) <= end && performance.now() < deadline) await sleep(20);
-      if ((await placeOf()) > end) {
+      const hasReadOn = async (): Promise<boolean> => (await placeOf()) > end;
+      await within(MOVED_MS, hasReadOn);
+      if (await hasReadOn()) {
         await mayEnd(context, process.name, async () => {
           toStore.redirect(front.port);
           toStore.cut('reset');

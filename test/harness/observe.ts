@@ -22,16 +22,12 @@ export async function lastSequence(url: string): Promise<number> {
 
 /** The sequence that a state file has committed. */
 export function committedSequence(file: string): number {
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-  try {
-    return Number(db.prepare('SELECT sequence FROM checkpoint').get()?.['sequence'] ?? 0);
-  } finally {
-    db.close();
-  }
+  return Number(rowOf(file, 'SELECT sequence FROM checkpoint')?.['sequence'] ?? 0);
 }
 
 /** The place in the log up to which a projector has committed; -1 before the first commit. */
 export function committedPlace(file: string): number {
+  if (!existsSync(file)) return -1;
   return Number(rowOf(file, 'SELECT position_commit AS place FROM checkpoint')?.['place'] ?? -1);
 }
 
@@ -40,8 +36,10 @@ export function committedPlace(file: string): number {
  * further on, at a place up to which the log has nothing for it.
  */
 export async function lastEventPlace(folder: string, log: string): Promise<number> {
+  const file = join(folder, 'due.db');
+  if (!existsSync(file)) return -1;
   const found = rowOf(
-    join(folder, 'due.db'),
+    file,
     'SELECT last_event_stream AS stream, last_event_revision AS revision FROM checkpoints',
   );
   if (typeof found?.['stream'] !== 'string') return -1;
@@ -54,7 +52,6 @@ export async function lastEventPlace(folder: string, log: string): Promise<numbe
 }
 
 function rowOf(file: string, sql: string): Readonly<Record<string, unknown>> | undefined {
-  if (!existsSync(file)) return undefined;
   const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   try {
     return db.prepare(sql).get();

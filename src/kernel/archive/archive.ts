@@ -8,8 +8,7 @@ import type { FileSpace, StreamRemover } from '../../domain/ports/stream-remover
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { startAfter, type ArchiveSource } from '../../projections/archive/format.ts';
 import { archiveLines, type Written } from '../../projections/archive/write.ts';
-import type { ExportReport } from '../../projections/audit/export/verify-export.ts';
-import { verifyExport } from '../../projections/audit/export/verify-export.ts';
+import { verifyExport, type ExportReport } from '../../projections/audit/export/verify-export.ts';
 import type { TreeHead } from '../../projections/notary/head.ts';
 import type { ReadModelReader } from '../../projections/read-model.ts';
 import { controlDecider, readControl } from '../control/control.ts';

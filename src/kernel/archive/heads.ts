@@ -5,7 +5,6 @@ import { refusals } from './refusals.ts';
 export class HeadsOnTheWay {
   readonly #bySize: ReadonlyMap<number, TreeHead>;
   #verified = 0;
-  #covered = 0;
   readonly #isGiven: boolean;
 
   /** Heads of the log before the archive were compared with the archive before. */
@@ -20,12 +19,12 @@ export class HeadsOnTheWay {
   readonly grown = (size: number, root: () => string): void => {
     const head = this.#bySize.get(size);
     if (head === undefined) return;
-    this.#covered = size;
     if (head.root !== root()) throw refusals.headDiffers(head);
     this.#verified = size;
   };
 
   result() {
-    return this.#isGiven ? { covered: this.#covered, verified: this.#verified } : null;
+    // A head that differs ends the archive, so all that were covered fit.
+    return this.#isGiven ? { covered: this.#verified, verified: this.#verified } : null;
   }
 }
