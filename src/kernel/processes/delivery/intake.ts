@@ -27,6 +27,8 @@ export type IntakeOptions = DeliveryContext &
     readonly passed?: Pick<PassedOptions, 'index'> | undefined;
     /** Has the deliveries, and counts forged messages. */
     readonly list?: Pick<DeliveryIndex, 'get' | 'addForged'> | undefined;
+    /** False while another log is in place, for instance an older copy. Default: it never is. */
+    readonly isSameLog?: (() => Promise<boolean>) | undefined;
   };
 
 /** The headers that locate a request; all other facts are read from the log. */
@@ -54,7 +56,7 @@ export function intakeProcess(options: IntakeOptions): Process {
           if (foreign > MAX_FOREIGN_CHECKS) throw otherStream(stream);
           return owner === 'ours' ? 'go' : 'wait';
         },
-        handle: (message) => intakeMessage(options, message, signal, waiting),
+        handle: (message) => intakeOfLog(options, message, signal, waiting),
         passed: (upTo) => recover(options, upTo, signal, report),
       });
     },
@@ -68,11 +70,11 @@ async function recover(
   signal: AbortSignal,
   report: ProcessReport = silentReport,
 ): Promise<void> {
-  const { passed, letThrough, logger = silentLogger } = options;
+  const { passed, letThrough, isSameLog = always, logger = silentLogger } = options;
   if (passed === undefined || letThrough === undefined) return;
   try {
     const accepting = (found: FoundRequest) => accept(options, found);
-    const recovering = { ...options, ...passed, letThrough, accept: accepting };
+    const recovering = { ...options, ...passed, letThrough, isSameLog, accept: accepting };
     await recoverPassed(recovering, upTo, signal);
     report.works();
   } catch (error) {
@@ -81,6 +83,23 @@ async function recover(
     report.waits(`requests that the stream no longer holds were not looked for: ${reason}`);
     logger.warn({ upTo: String(upTo), err: error }, 'passed requests were not checked; try again');
   }
+}
+
+const always = (): Promise<boolean> => Promise.resolve(true);
+
+/**
+ * Answers a message only while its log is in place: a copy must not answer for the log. With the verdicts of a projection,
+ * requests that a copy has answered are found again later, and the check is not needed.
+ */
+async function intakeOfLog(
+  options: IntakeOptions,
+  message: RequestMessage,
+  signal: AbortSignal,
+  waiting: Waiting,
+): Promise<Acknowledgement> {
+  const answer = await intakeMessage(options, message, signal, waiting);
+  const { letThrough, isSameLog = always } = options;
+  return letThrough !== undefined || (await isSameLog()) ? answer : 'nak';
 }
 
 /** Takes one message in: the log decides whether its request is real, and evidence whether it was let through. */

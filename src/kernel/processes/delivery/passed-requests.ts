@@ -23,6 +23,8 @@ export type PassedOptions = {
   readonly index: Pick<DueIndex, 'position' | 'lastEvent' | 'commit'>;
   /** Deliveries that it has need no look at the log. */
   readonly list?: Pick<DeliveryIndexReader, 'get'> | undefined;
+  /** False while another log is in place, for instance an older copy. */
+  readonly isSameLog: () => Promise<boolean>;
   /** Creates the record, unless there is one. @returns true when it was created */
   readonly accept: (request: FoundRequest) => Promise<boolean>;
   readonly logger?: Logger | undefined;
@@ -31,8 +33,15 @@ export type PassedOptions = {
 const PAGE = 256;
 
 /**
+ * `known`: it has its record, or was never sent. `answered`: the log says that it has a record, or never gets one.
+ * `accepted`: the record was created now.
+ */
+type Recovered = 'known' | 'answered' | 'accepted' | 'repeated';
+
+/**
  * Creates the record of each request that has none, up to a sequence of the stream that the queue has passed. A request
- * whose life is over gets a record that says so.
+ * whose life is over gets a record that says so. The kept position goes on only over records that were found in this log:
+ * what was created now may be in a copy of the log that was in place for a moment.
  *
  * @returns how many had none
  */
@@ -41,8 +50,9 @@ export async function recoverPassed(
   upTo: bigint,
   signal: AbortSignal,
 ): Promise<number> {
-  const { index, letThrough, logger = silentLogger } = options;
+  const { index, letThrough, isSameLog, logger = silentLogger } = options;
   let recovered = 0;
+  let isWhole = true;
   const archives = await new ArchiveRecords(options.store, options.kernel).read();
   const isArchived = ({ position }: VerdictRow): boolean =>
     archivesAfter(archives, position).length > 0;
@@ -51,14 +61,23 @@ export async function recoverPassed(
     await setImmediate();
     const rows = letThrough.publishedAfter(after, PAGE);
     let last: VerdictRow | undefined;
+    let found: VerdictRow | undefined;
+    let isAnswered = false;
     for (const row of rows) {
       // Without a sequence it was never sent: an operator has chosen to send only later messages.
       if (row.sequence !== null && row.sequence > upTo) break;
-      if (row.sequence !== null && (await recoverOne(options, row, isArchived))) recovered += 1;
+      const outcome = row.sequence === null ? 'known' : await recoverOne(options, row, isArchived);
+      if (outcome === 'accepted') recovered += 1;
+      isWhole &&= outcome === 'known' || outcome === 'answered';
       last = row;
+      if (!isWhole) continue;
+      found = row;
+      isAnswered ||= outcome === 'answered';
     }
-    if (last !== undefined) {
-      const { position, event: id, stream, revision } = last;
+    // A copy of the log answers for itself.
+    if (isAnswered && !(await isSameLog())) break;
+    if (found !== undefined) {
+      const { position, event: id, stream, revision } = found;
       index.commit({ position, lastEvent: { id, stream, revision }, put: [], remove: [] });
     }
     after = last === undefined || last !== rows.at(-1) ? undefined : last.position;
@@ -77,22 +96,26 @@ async function recoverOne(
   options: PassedOptions,
   row: VerdictRow,
   isArchived: (row: VerdictRow) => boolean,
-): Promise<boolean> {
+): Promise<Recovered> {
   const { store, kernel, list, accept, logger = silentLogger } = options;
   const { messageId, user, stream, revision } = row;
-  if (messageId === null || user === null || list?.get(messageId) !== undefined) return false;
+  if (messageId === null || user === null || list?.get(messageId) !== undefined) return 'known';
   // The list may be behind, and a read costs less than a refused append.
   const { state } = await deliveryDecider.load(store, deliveryStream(kernel, user, messageId));
-  if (state !== undefined) return false;
-  const found = await readRequest(store, kernel, { stream, revision: String(revision) });
-  if (!found.ok) {
-    // Its delivery ended before its stream left the log.
-    if (found.error === 'no_event' && isArchived(row)) return false;
+  const found =
+    state === undefined
+      ? await readRequest(store, kernel, { stream, revision: String(revision) })
+      : undefined;
+  if (found?.ok === true && !found.value.request.mock) {
+    return (await accept(found.value)) ? 'accepted' : 'repeated';
+  }
+  // Its delivery ended before its stream left the log.
+  const isOver = found?.ok === false && found.error === 'no_event' && isArchived(row);
+  if (found?.ok === false && !isOver) {
     const about = { notificationId: messageId, stream, reason: found.error };
     logger.warn(about, 'a request that was let through cannot be read, and is not delivered');
-    return false;
   }
-  return found.value.request.mock ? false : accept(found.value);
+  return 'answered';
 }
 
 /** Where to look on; `undefined` before the first message. */

@@ -24,6 +24,7 @@ import { redriveSkippedProcess } from './redrive-skipped.ts';
 import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
 import { channelLimiter, type LimitsOf } from './channel-limiter.ts';
 import { intakeProcess } from './intake.ts';
+import { knownLog } from './known-log.ts';
 import { channelFinder, type DeliveryChannel } from './open-channel.ts';
 import type { LetThrough } from '../../../projections/audit/reading/ports.ts';
 import type { MessageKeys } from '../../../projections/message-signature.ts';
@@ -117,17 +118,9 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const attempts = attemptsProcess({ ...options, ...own, concurrency });
   const { letThrough, messageKeys: keys } = options;
   const passed = letThrough && { index: indexes.open(PASSED_INDEX) };
-  const taking = {
-    ...records,
-    kernel,
-    requests,
-    passed,
-    letThrough,
-    list,
-    keys,
-    logger,
-    telemetry,
-  };
+  const isSameLog = knownLog(store, kernel, { due: index, list, letThrough });
+  const evidence = { letThrough, list, keys, isSameLog };
+  const taking = { ...records, kernel, requests, passed, ...evidence, logger, telemetry };
   const processes = [intakeProcess(taking), attempts];
   telemetry.observe('tocsin.calls.in_flight', () => [[limiter.inFlight()]]);
   telemetry.observe('tocsin.breakers.open', () => [[limiter.openBreakers(runtime.now())]]);
@@ -136,7 +129,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   return [
     ...processes,
     listProcess({ ...shared, store, kernel }),
-    redriveSkippedProcess({ ...shared, records, findChannel }),
+    redriveSkippedProcess({ ...shared, records, findChannel, isSameLog }),
   ];
 }
 

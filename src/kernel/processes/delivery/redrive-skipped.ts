@@ -1,4 +1,5 @@
 // Redrives deliveries that were skipped for want of a channel, as soon as the user has an open channel.
+import { TocsinError } from '../../../domain/core/errors.ts';
 import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import { callHost } from '../../decider/host-calls.ts';
@@ -11,6 +12,8 @@ import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 export type RedriveSkippedOptions = Omit<ListOptions, 'store' | 'kernel'> & {
   readonly records: DeliveryContext;
   readonly findChannel: FindChannel;
+  /** False while another log is in place, for instance an older copy. Default: it never is. */
+  readonly isSameLog?: (() => Promise<boolean>) | undefined;
 };
 
 /** Users read at once. */
@@ -70,6 +73,8 @@ async function redriveUsers(
       if (isOver(signal)) return;
       try {
         await redriveUser(options, mark, signal);
+        // What was redriven in a copy of the log is not redriven in the log.
+        if ((await options.isSameLog?.()) === false) throw otherLog();
         index.unmark(mark);
       } catch (error) {
         if (isOver(signal)) return;
@@ -82,6 +87,12 @@ async function redriveUsers(
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return failed;
+}
+
+function otherLog(): TocsinError {
+  const message = 'the log in place lacks events that this worker has read';
+  const hint = 'The log was replaced or restored from an older copy. Put the newer log back.';
+  return new TocsinError('unavailable', 'log_shorter', message, { hint });
 }
 
 async function redriveUser(

@@ -5,6 +5,7 @@ import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import { noTelemetry } from '../../../domain/ports/telemetry.ts';
 import { hasLeft } from './archived.ts';
+import { holdsLastEvent } from './same-log.ts';
 import { DUE_RANKS, type DueEntry, type DueRank } from './due-index.ts';
 import type { DueProcessOptions } from './options.ts';
 
@@ -27,6 +28,10 @@ type Hold = {
   readonly tries: number;
   readonly outcome: 'handled' | 'failed';
 };
+
+/** True for a row of a stream that an archive took, in the log that the index has read: a copy answers for itself. */
+const mayDrop = async (options: DueProcessOptions, stream: string): Promise<boolean> =>
+  (await hasLeft(options, stream)) && (await holdsLastEvent(options.index, options));
 
 export function dispatcher(options: DueProcessOptions) {
   const { index, now, elapsed, handle, logger = silentLogger } = options;
@@ -67,7 +72,7 @@ export function dispatcher(options: DueProcessOptions) {
     const tries = holds.get(key)?.tries ?? 0;
     try {
       // A row whose handling changes nothing may be of a stream that an archive took.
-      if (tries >= TRIES_UNTIL_LOOK && (await hasLeft(options, entry.stream))) {
+      if (tries >= TRIES_UNTIL_LOOK && (await mayDrop(options, entry.stream))) {
         drop(key);
         return;
       }

@@ -3,11 +3,10 @@ import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
-import type { DueCommit, DueEntry, DueIndex } from './due-index.ts';
+import type { DueCommit, DueEntry } from './due-index.ts';
 import { silentReport, type ProcessReport } from './process.ts';
-import { archivesAfter } from '../../../projections/archive-records.ts';
-import { archivesOf } from './archived.ts';
-import { lastSeen, placeOf } from '../../../projections/last-seen.ts';
+import { placeOf } from '../../../projections/last-seen.ts';
+import { holdsLastEvent, type Follower } from './same-log.ts';
 import type { EventRef } from '../../../projections/read-model.ts';
 import type { DueProcessOptions } from './options.ts';
 
@@ -42,7 +41,7 @@ export async function follow(
  * @throws TocsinError `log_shorter` when it is not
  */
 export async function* pagesAfter(
-  index: Pick<DueIndex, 'lastEvent' | 'position'>,
+  index: Follower,
   { store, prefixes }: Pick<DueProcessOptions, 'store' | 'prefixes'>,
   signal: AbortSignal,
   report: ProcessReport,
@@ -63,20 +62,15 @@ export async function* pagesAfter(
   }
 }
 
-/** A log that was restored from an older copy has the same id, but lacks the last event of the index. */
+/** Ends a process whose index has read more than the log has. */
 async function assertSameLog(
-  index: Pick<DueIndex, 'lastEvent' | 'position'>,
+  index: Follower,
   store: DueProcessOptions['store'],
   prefixes: readonly string[],
 ): Promise<void> {
+  if (await holdsLastEvent(index, { store, prefixes })) return;
   const last = index.lastEvent();
-  const position = index.position();
-  if (last === undefined || position === undefined) return;
-  if ((await lastSeen(store, { last, position, prefixes })) !== undefined) return;
-  // The index is behind an archive that took the event. Rows of streams that left the log are dropped when they are due.
-  const archives = await archivesOf({ store, prefixes }).read();
-  if (archivesAfter(archives, position).length > 0) return;
-  const message = `the index has read event ${last.revision} of ${last.stream}, and the log does not have it`;
+  const message = `the index has read event ${last?.revision} of ${last?.stream}, and the log does not have it`;
   const hint =
     'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start it again: the index is built from the log.';
   throw new TocsinError('refused', 'log_shorter', message, { hint });
