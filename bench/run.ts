@@ -13,6 +13,7 @@ import { benchDelivery } from './cases/delivery.ts';
 import { benchDue } from './cases/due.ts';
 import { benchNotary } from './cases/notary.ts';
 import { benchMemory } from './cases/memory.ts';
+import { benchOneUser } from './cases/one-user.ts';
 import { benchPeers } from './cases/peers.ts';
 import { benchProject } from './cases/project.ts';
 import { benchRaise } from './cases/raise.ts';
@@ -45,6 +46,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['memory', benchMemory],
   ['front-raise', benchFrontRaise],
   ['front-project', benchFrontProject],
+  ['one-user', benchOneUser],
   ['clients', benchClients],
   ['peers', benchPeers],
 ]);

@@ -103,14 +103,24 @@ export interface Kernel extends AsyncDisposable {
     call?: Call,
   ): Promise<RaiseResult>;
   /**
-   * Raises many inputs concurrently; those of one user in order. Results come in the input's order.
+   * Raises many inputs concurrently, and appends those of one user in order. Results come in the input's order.
+   *
+   * Up to half of `concurrency` raises of one user are on their way at once. A raise that must try again (another writer
+   * changes its trigger at this moment, or the store gives no answer) is appended behind the raises of its user that were
+   * already on their way; later ones wait until it has ended.
+   *
    * @param inputs each a {@link RaiseInput}; any other value is rejected with its reasons
    * @param options.concurrency raises in flight, 1 to 1024; default 64
+   * @param options.unanswered the result of an input that the store did not answer, made of its `unavailable` error; the
+   * other inputs go on. Default: the iteration ends with the error
    */
-  raiseAll(
+  raiseAll<Unanswered = never>(
     inputs: AsyncIterable<unknown> | Iterable<unknown>,
-    options?: Call & { readonly concurrency?: number },
-  ): AsyncIterable<RaiseResult>;
+    options?: Call & {
+      readonly concurrency?: number;
+      readonly unanswered?: (error: TocsinError) => Unanswered;
+    },
+  ): AsyncIterable<RaiseResult | Unanswered>;
   /**
    * The request and the evaluation that an input leads to, with warnings; nothing is written or sent.
    *
@@ -174,11 +184,14 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       const [input, call = {}] = rest;
       return track(() => raise(context, { ...input, triggerType: first.type }, call));
     },
-    raiseAll: (inputs, { concurrency = DEFAULT_CONCURRENCY, ...call } = {}) =>
+    raiseAll: (inputs, { concurrency = DEFAULT_CONCURRENCY, unanswered, ...call } = {}) =>
       raiseAll(
         inputs,
         userKey,
-        (input) => track(() => raise(context, input, call)),
+        (input, turn) => {
+          const raised = track(() => raise(context, input, call, turn));
+          return unanswered === undefined ? raised : raised.catch(unansweredBy(unanswered));
+        },
         checkedNumber('concurrency', concurrency, [1, 1024]),
       ),
     dryRun: (input, { signal = new AbortController().signal } = {}) =>
@@ -202,6 +215,14 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
 
 function isDefinition(value: RaiseInput | TriggerDefinition): value is TriggerDefinition {
   return 'bind' in value;
+}
+
+/** What an input gives that the store did not answer. Other errors are thrown on. */
+function unansweredBy<T>(make: (error: TocsinError) => T): (error: unknown) => T {
+  return (error) => {
+    if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
+    return make(error);
+  };
 }
 
 /** The key of inputs that must keep their order: the user id, if there is one. */

@@ -1,10 +1,9 @@
 // Raises the lines of a file, of stdin or of the terminal of a running `start`.
 import type { Kernel } from '../../kernel/open-kernel.ts';
-import { raiseAll } from '../../kernel/raise/raise-all.ts';
 import type { RaiseResult } from '../../kernel/raise/raise-result.ts';
 import { readLines } from '../../adapters/ndjson/lines.ts';
 import { fromRaiseLine, toContractFields } from '../../domain/contracts/mapping.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
 import { rejectionWith } from '../../domain/core/input.ts';
 
 export const MAX_LISTED_ERRORS = 1000;
@@ -91,18 +90,11 @@ export async function raiseLines(
     }
   }
   const call = { actor: 'cli', ...(deadlineMs === undefined ? {} : { deadlineMs }) };
-  const raiseOne = async (input: Input): Promise<RaiseResult | NoAnswer> => {
-    try {
-      for await (const result of kernel.raiseAll([input], call)) return result;
-    } catch (error) {
-      // The store is away: this line has no answer, and the other lines still get theirs.
-      if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
-      return { outcome: 'no_answer', code: error.code, message: error.message };
-    }
-    throw new TypeError('a raise has no result');
+  // The store may be away: a line without an answer is reported, and the other lines still get theirs.
+  const unanswered = ({ code, message }: TocsinError): NoAnswer => {
+    return { outcome: 'no_answer', code, message };
   };
-  const userOf = ({ userId }: Input): string => String(userId);
-  for await (const result of raiseAll(inputs(), userOf, raiseOne, concurrency)) {
+  for await (const result of kernel.raiseAll(inputs(), { ...call, concurrency, unanswered })) {
     const line = lines.shift() ?? 0;
     if (result.outcome === 'raised') summary.raised += 1;
     else if (result.outcome === 'duplicate') summary.duplicates += 1;

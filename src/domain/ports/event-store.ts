@@ -68,19 +68,29 @@ export type SubscribeOptions = StreamFilter & {
   readonly signal?: AbortSignal | undefined;
 };
 
+export type AppendOptions = {
+  readonly deadlineMs?: number;
+  readonly beforeRepeat?: () => Promise<void>;
+};
+
 export interface EventStore extends AsyncDisposable {
   /**
    * Appends all of `events` in order, contiguous in the log, or none. Never throws for what
    * {@link AppendResult} names. An empty list writes nothing and checks the revision: `appended` then
    * has the stream's last revision (-1 without a stream) and the start position.
    *
+   * Appends that are made one after another, without waiting for answers, are written in this order, but for those that
+   * are refused or that the store must send again.
+   *
    * @param options.deadlineMs milliseconds to wait for an answer until the outcome is `unknown`
+   * @param options.beforeRepeat awaited each time before the store sends the append again; this time does not count for
+   * the deadline
    */
   append(
     stream: string,
     expected: ExpectedRevision,
     events: readonly EventToAppend[],
-    options?: { readonly deadlineMs?: number },
+    options?: AppendOptions,
   ): Promise<AppendResult>;
 
   /**

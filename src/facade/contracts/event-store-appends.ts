@@ -2,6 +2,7 @@ import { expect } from './expect.ts';
 import type { ContractRunner } from './runner.ts';
 import { comparePositions } from '../../domain/core/positions.ts';
 import type { EventToAppend } from '../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import {
   allForwards,
   anEvent,
@@ -168,6 +169,27 @@ export function appendSuite(
         expect(comparePositions(position, next.position)).toBeLessThan(0);
       }
     });
+
+    const assertInOrder = async (appendedTo: EventStore): Promise<void> => {
+      const prefix = uniquePrefix();
+      const lists = Array.from({ length: WRITERS }, (_, n) => {
+        const text = 'x'.repeat(n % 8 === 0 ? 100_000 : 10);
+        return [...events(n % 3), anEvent(n, { data: { text } })];
+      });
+      const results = lists.map((list, n) => write(appendedTo, `${prefix}${n}`, 'no_stream', list));
+      await Promise.all(results);
+      expect(idsOf(await allForwards(appendedTo, prefix))).toEqual(lists.flatMap(idsOf));
+    };
+
+    test('are written in the order in which they are made', async () => {
+      await assertInOrder(store());
+    });
+
+    if (promises.isDurable) {
+      test('are written in the order in which they are made, while the store is being opened', async () => {
+        await assertInOrder(await reopen(fixture()));
+      });
+    }
 
     test('write exactly one at one revision of one stream', async () => {
       const stream = `${uniquePrefix()}a`;

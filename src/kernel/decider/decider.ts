@@ -21,6 +21,7 @@ import type {
 } from '../../domain/ports/event-store.ts';
 import type { Runtime } from '../../domain/ports/runtime.ts';
 import { newSalt } from './salt.ts';
+import type { Turn } from './turn.ts';
 import { assertNotHidden, streamHidden } from '../../domain/ports/hidden-stream.ts';
 
 /** After this many conflicts the answer is `conflict`, unless the caller tries until its deadline. */
@@ -80,6 +81,8 @@ export type CommandCall<S> = Call & {
   readonly untilDeadline?: boolean;
   /** The stream as the caller has just read it; it is read again only on conflict. */
   readonly loaded?: Loaded<S> | undefined;
+  /** The turn among commands that must come in order. Waiting for it does not count for the deadline. */
+  readonly turn?: Turn | undefined;
 };
 
 export type Aggregate<S, E> = {
@@ -226,8 +229,14 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     call: CommandCall<S> = {},
   ): Promise<Transacted<A, R>> {
     const { runtime } = context;
-    const deadline = runtime.elapsed() + deadlineMsOf(call);
-    const { commandId = runtime.newId(), actor, traceparent } = call;
+    let deadline = runtime.elapsed() + deadlineMsOf(call);
+    const { commandId = runtime.newId(), actor, traceparent, turn } = call;
+    const inTurn = async (): Promise<void> => {
+      if (turn === undefined) return;
+      const from = runtime.elapsed();
+      await turn.next();
+      deadline += runtime.elapsed() - from;
+    };
     const { correlationId = commandId, causationId = commandId } = call;
     const metadata = { commandId, correlationId, causationId, actor, traceparent };
     const empty: Loaded<S> = {
@@ -240,6 +249,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     const assumed = call.loaded ?? (call.assumeNew === true ? empty : undefined);
     let loaded = assumed ?? (await loadUntil(context, stream, deadline));
     let doubtful: { readonly answer: A; readonly ids: readonly string[] } | undefined;
+    if (turn !== undefined) await inTurn();
     for (let conflicts = 0; ;) {
       if (doubtful !== undefined && doubtful.ids.every((id) => loaded.ids.has(id))) {
         // The events of an append without an answer are in the stream.
@@ -252,7 +262,11 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
       const { events, answer } = decision.value;
       if (events.length === 0) return { kind: 'done', answer, position: loaded.position };
       const encoded = encode(stream, events, { ...metadata, recordedAt });
-      const result = await appendUntil(context, stream, loaded.expected, encoded, deadline);
+      const result = await appendUntil(context, stream, loaded.expected, encoded, {
+        deadline,
+        turn,
+        isAssumed: loaded === empty,
+      });
       switch (result.outcome) {
         case 'appended': {
           const end = { expected: result.revision, recordedAt };
@@ -262,7 +276,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
           return { kind: 'refused', reason: result.reason, message: result.message };
         case 'unknown':
           return { kind: 'unknown' };
-        case 'conflict':
+        case 'conflict': {
           if (result.doubtful) doubtful = { answer, ids: encoded.map(({ id }) => id) };
           conflicts += 1;
           if (
@@ -270,10 +284,13 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
           ) {
             return { kind: 'conflict' };
           }
+          // At once, so that later commands wait.
+          const again = inTurn();
           // The first conflict of an assumed state is no sign of writers that are active now.
           if (conflicts > 1 || assumed === undefined) {
             await runtime.pause(backoffMs(conflicts, CONFLICT_BACKOFF, runtime.random));
           }
+          await again;
           try {
             loaded = await loadUntil(context, stream, deadline);
             // The stream has events, and none can be read.
@@ -284,6 +301,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
             if (doubtful !== undefined && isOutage(error)) return { kind: 'unknown' };
             throw error;
           }
+        }
       }
     }
   }
@@ -339,15 +357,30 @@ async function appendUntil(
   stream: string,
   expected: ExpectedRevision,
   events: readonly EventToAppend[],
-  deadline: number,
+  {
+    deadline,
+    turn,
+    isAssumed,
+  }: {
+    readonly deadline: number;
+    readonly turn: Turn | undefined;
+    readonly isAssumed: boolean;
+  },
 ): Promise<AppendResult & { readonly doubtful: boolean }> {
+  const inTurn = turn === undefined ? {} : { beforeRepeat: turn.next };
   for (let attempt = 0; ; attempt++) {
     const deadlineMs = millisecondsUntil(runtime, deadline);
-    const result = await store.append(stream, expected, events, { deadlineMs });
+    const answering = store.append(stream, expected, events, { deadlineMs, ...inTurn });
+    // A conflict with an assumed state is likely, and others behind it would then be before it.
+    if (!isAssumed) turn?.appended();
+    const result = await answering;
     if (result.outcome !== 'unknown') return { ...result, doubtful: attempt > 0 };
     const wait = backoffMs(attempt, OUTAGE_BACKOFF, runtime.random);
     if (runtime.elapsed() + wait >= deadline) return { ...result, doubtful: true };
+    // At once, so that later commands wait.
+    const again = turn?.next();
     await runtime.pause(wait);
+    await again;
   }
 }
 

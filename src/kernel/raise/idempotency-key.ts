@@ -13,6 +13,7 @@ import { notDefined } from '../../domain/trigger/parse-raise.ts';
 import type { TriggerState } from '../../domain/trigger/state.ts';
 import { decider, millisecondsUntil, type Call, type Decide } from '../decider/decider.ts';
 import { newSalt } from '../decider/salt.ts';
+import type { Turn } from '../decider/turn.ts';
 import { appendRaise } from './append-raise.ts';
 import { prepare, type RaiseContext } from './prepare.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
@@ -34,6 +35,7 @@ type Keyed = {
   readonly stream: string;
   readonly deadline: number;
   readonly call: Call;
+  readonly turn: Turn | undefined;
 };
 
 /** Appends the claim first, then the trigger; a repeat completes a call that crashed between the two. */
@@ -42,7 +44,7 @@ export async function raiseKeyed(
   command: RaiseTrigger,
   keyed: Keyed,
 ): Promise<RaiseResult> {
-  const { key, stream, deadline, call } = keyed;
+  const { key, stream, deadline, call, turn } = keyed;
   // Both reads at once. Most keys are new; only then the trigger's stream matters, and with it its errors.
   const loading = triggerDecider.loadUntil(context, command.stream, deadline);
   loading.catch(() => undefined);
@@ -65,14 +67,15 @@ export async function raiseKeyed(
   if (!first.ok) return rejected(first.error);
   const { command: same } = first.value;
   const again = { ...same, stream: claim.triggerStream, claimed: claim.occurrence };
-  // A repeat has the event ids of the first call: appended with `no_stream`, the store would take it for the
-  // first call.
-  const assumeNew = found === undefined && claim.occurrence === 1;
+  // A repeat has the event ids of the first call: appended at the same revision, the store would take it for the
+  // first call. So only the first call goes on from what it has read.
+  const isFirst = found === undefined && claim.occurrence === 1;
+  const loaded = isFirst && claim.triggerStream === command.stream ? await loading : undefined;
   const deadlineMs = millisecondsUntil(context.runtime, deadline);
   // The same for every call under this claim, and no hash of the request without its salt.
   const { userId, triggerType } = request;
   const commandId = keyedCommandId(userId, triggerType, key, claim.requestHash);
-  return appendRaise(context, again, commandId, assumeNew, { ...call, deadlineMs });
+  return appendRaise(context, again, { ...call, commandId, deadlineMs, loaded, turn });
 }
 
 /** Without the salt of a forgotten user nothing can be compared: the key alone then stands for the request. */

@@ -8,13 +8,24 @@ import { raiseKeyed } from './idempotency-key.ts';
 import { prepare, type RaiseContext } from './prepare.ts';
 import { rejected, type RaiseResult } from './raise-result.ts';
 import { reported } from './report-raise.ts';
+import type { UserTurn } from './user-order.ts';
 
 /** Raises a trigger: once per scope while it is active, once per idempotency key for ever. */
-export function raise(context: RaiseContext, input: unknown, call: Call): Promise<RaiseResult> {
-  return reported(context.telemetry, call, (traced) => raiseNow(context, input, traced));
+export function raise(
+  context: RaiseContext,
+  input: unknown,
+  call: Call,
+  turn?: UserTurn,
+): Promise<RaiseResult> {
+  return reported(context.telemetry, call, (traced) => raiseNow(context, input, traced, turn));
 }
 
-async function raiseNow(context: RaiseContext, input: unknown, call: Call): Promise<RaiseResult> {
+async function raiseNow(
+  context: RaiseContext,
+  input: unknown,
+  call: Call,
+  turn: UserTurn | undefined,
+): Promise<RaiseResult> {
   const { now, newId } = context.runtime;
   const commandId = newId();
   const defaults = { now: now(), traceId: `trace_active_trigger_${commandId}` };
@@ -23,7 +34,7 @@ async function raiseNow(context: RaiseContext, input: unknown, call: Call): Prom
   const prepared = await prepare(context, parsed.value, call);
   if (!prepared.ok) return rejected(prepared.error);
   const { sent } = parsed.value;
-  return raisePrepared(context, prepared.value.command, { input: sent, commandId, call });
+  return raisePrepared(context, prepared.value.command, { input: sent, commandId, call, turn });
 }
 
 export async function raisePrepared(
@@ -34,12 +45,19 @@ export async function raisePrepared(
     readonly input: unknown;
     readonly commandId: string;
     readonly call: Call;
+    /** The turn among raises of the same user. */
+    readonly turn?: UserTurn | undefined;
   },
 ): Promise<RaiseResult> {
   const { idempotencyKey: key } = command.request;
-  const { call } = of;
-  if (key === undefined) return appendRaise(context, command, of.commandId, true, call);
+  const { call, turn } = of;
+  if (key === undefined) {
+    // Behind others on their way, a conflict with an assumed state would cost the raise its place.
+    const assumeNew = turn === undefined || (await turn.reading([command.stream]));
+    return appendRaise(context, command, { ...call, commandId: of.commandId, assumeNew, turn });
+  }
   const stream = idempotencyStream(context.kernel, command.request, key);
+  await turn?.reading([stream, command.stream]);
   const deadline = context.runtime.elapsed() + deadlineMsOf(call);
-  return raiseKeyed(context, command, { key, input: of.input, stream, deadline, call });
+  return raiseKeyed(context, command, { key, input: of.input, stream, deadline, call, turn });
 }

@@ -19,8 +19,16 @@ export type AppendedStore = ReadableStore & {
 };
 
 export type Appender = {
-  /** Never rejects. */
-  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
+  /**
+   * Never rejects.
+   *
+   * @param beforeRepeat awaited before each attempt but the first; this time does not count for the deadline
+   */
+  readonly append: (
+    request: AppendRequest,
+    deadlineMs: number,
+    beforeRepeat?: () => Promise<void>,
+  ) => Promise<AppendResult>;
 };
 
 /** One attempt has this part of the deadline, but not less than a second. */
@@ -55,8 +63,12 @@ export function appender(store: AppendedStore): Appender {
   };
 
   /** Sends until an answer decides, or the deadline. */
-  const settle = async (request: AppendRequest, deadlineMs: number): Promise<AppendResult> => {
-    const end = performance.now() + deadlineMs;
+  const settle = async (
+    request: AppendRequest,
+    deadlineMs: number,
+    beforeRepeat?: () => Promise<void>,
+  ): Promise<AppendResult> => {
+    let end = performance.now() + deadlineMs;
     const attemptMs = Math.max(MIN_ATTEMPT_MS, deadlineMs * ATTEMPT_PART);
     const left = (): number => (store.closing.aborted ? 0 : end - performance.now());
     /** When the first attempt was sent whose outcome is open. */
@@ -96,22 +108,26 @@ export function appender(store: AppendedStore): Appender {
         store.onDoubt();
       }
       const repeatAt = openSince === undefined ? 0 : openSince + REPEAT_AFTER_MS;
+      const inTurn = left() > 0 ? beforeRepeat?.() : undefined;
       await pause(Math.max(PAUSE_MS, repeatAt - performance.now()), left(), store.closing);
+      const from = performance.now();
+      await inTurn;
+      end += performance.now() - from;
     }
     return result;
   };
 
   return {
-    async append(request, deadlineMs) {
+    async append(request, deadlineMs, beforeRepeat) {
       const { stream: name, expected, events } = request;
-      if (events.length === 0) return settle(request, deadlineMs);
+      if (events.length === 0) return settle(request, deadlineMs, beforeRepeat);
       const key = JSON.stringify([name, String(expected), ...events.map(({ id }) => id)]);
       const end = performance.now() + deadlineMs;
       for (;;) {
         const left = end - performance.now();
         const shared = underWay.get(key);
         if (shared === undefined) {
-          const own = settle(request, Math.max(0, Math.ceil(left)));
+          const own = settle(request, Math.max(0, Math.ceil(left)), beforeRepeat);
           underWay.set(key, own);
           try {
             return await own;

@@ -110,13 +110,14 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
 
   const append =
     (isSystem: boolean): EventStore['append'] =>
-    async (stream, expected, events, { deadlineMs = appendMs } = {}): Promise<AppendResult> => {
+    async (stream, expected, events, options = {}): Promise<AppendResult> => {
       assertOpen();
       const maxBytes = settings.maxAppendBytes;
       // The name of a stream of the server's own is put in after the checks, which refuse it.
       const request = encodeAppend(isSystem ? 'system' : stream, expected, events, maxBytes);
       if ('outcome' in request) return request;
-      return appends.append({ ...request, stream }, deadlineMs);
+      const { deadlineMs = appendMs, beforeRepeat } = options;
+      return appends.append({ ...request, stream }, deadlineMs, beforeRepeat);
     };
 
   const store: EventStore = {
