@@ -7,28 +7,72 @@ import { foldItems, policySet, type Folded, type Item } from '../support/folding
 
 type Told = { readonly count: number; readonly firstAt: number } | null;
 
-/** One loop over the verdicts: the requests that were suppressed since the last notification of their key. */
-function toldOf(items: readonly Item[], { verdicts }: Folded): Told[] {
-  const suppressed = new Map<string, number[]>();
+type Counted = { readonly nth: number; readonly at: number };
+
+/** The requests that were suppressed since the last notification of their key; `firstAt` if its request was removed. */
+type Since = { readonly counted: readonly Counted[]; readonly firstAt?: number };
+
+const NONE: Since = { counted: [] };
+
+/** The decisions in their order. A released request has two, and the fold keeps the last one's verdict. */
+function decisionsOf({ verdicts }: Folded): ReadonlyMap<number, string> {
+  // Item n is at position n + 1, and a position has at most one decision.
+  return new Map(verdicts.map((row) => [Number(row.position.commit) - 1, row.verdict]));
+}
+
+/** One loop over the items: each key has the list of its suppressed requests. */
+function toldOf(items: readonly Item[], folded: Folded): Told[] {
+  const decisions = decisionsOf(folded);
+  const requests = items.flatMap((item) => (item.kind === 'request' ? [item] : []));
+  const since = new Map<string, Since>();
   const told: Told[] = [];
   let isPerTarget = false;
-  let nth = 0;
-  for (const item of items) {
+  let nth = -1;
+  for (const [index, item] of items.entries()) {
     if (item.kind === 'change' && item.change.type === 'NotificationPolicySet') {
       const { policy } = item.change.data;
       isPerTarget = policy.kind !== 'none' && policy.per === 'target';
     }
-    if (item.kind !== 'request') continue;
-    const key = JSON.stringify([item.user, isPerTarget ? item.target : null]);
-    const since = suppressed.get(key) ?? [];
-    if (verdicts[nth]?.verdict === 'suppressed') suppressed.set(key, [...since, item.at]);
-    else {
-      told.push(since[0] === undefined ? null : { count: since.length, firstAt: since[0] });
-      suppressed.delete(key);
+    if (item.kind === 'request') nth += 1;
+    if (item.kind !== 'request' && item.kind !== 'release') continue;
+    const about = item.kind === 'request' ? { nth, request: item } : released(requests, item.nth);
+    if (about === undefined) continue;
+    const { request } = about;
+    const key = JSON.stringify([request.user, isPerTarget ? request.target : null]);
+    if (decisions.get(index) === 'published') {
+      const { counted, firstAt } = since.get(key) ?? NONE;
+      const others = counted.filter((other) => other.nth !== about.nth);
+      const first = counted[0]?.nth === about.nth ? others[0]?.at : (firstAt ?? others[0]?.at);
+      told.push(
+        first === undefined || others.length === 0
+          ? null
+          : { count: others.length, firstAt: first },
+      );
+      since.delete(key);
+      removeFrom(since, about.nth);
+    } else if (item.kind === 'request') {
+      const { counted, ...before } = since.get(key) ?? NONE;
+      since.set(key, { ...before, counted: [...counted, { nth, at: item.at }] });
     }
-    nth += 1;
   }
   return told;
+}
+
+type Requested = Extract<Item, { kind: 'request' }>;
+
+function released(requests: readonly Requested[], nth: number) {
+  const request = requests[nth];
+  return request && { nth, request };
+}
+
+/** A request that was published counts under no key any more. The time of the first stays. */
+function removeFrom(since: Map<string, Since>, nth: number): void {
+  for (const [key, { counted, firstAt = counted[0]?.at }] of since) {
+    const others = counted.filter((other) => other.nth !== nth);
+    if (others.length === counted.length) continue;
+    if (others.length === 0) since.delete(key);
+    else since.set(key, firstAt === undefined ? { counted: others } : { counted: others, firstAt });
+  }
 }
 
 const instant = fc.integer({ min: 0, max: 200 });
@@ -54,6 +98,15 @@ const item: fc.Arbitrary<Item> = fc.oneof(
       recordedAt: instant,
       user,
       target,
+      expiresAt: fc.constantFrom(150, 400),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('release' as const),
+      nth: fc.nat({ max: 20 }),
+      at: instant,
     }),
   },
   {

@@ -164,25 +164,31 @@ class PageFold {
     const { windowStart, reason, basis } = decision;
     const { number: ruleset } = this.#ruleset;
     const window = { ...subject, windowStart };
-    const key = suppressedKey(policy, subject);
+    const per = keyedPer(policy);
+    const key = suppressedKey(per, subject);
     const keyText = suppressedText(key, text);
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
       this.#rows.count(recordedAt, 'suppressed');
       // A released request was counted when it was muted.
       if (released === undefined) this.#suppressed.add(keyText, key, instants.requestedAt, at);
-      if (silenced) this.#mute(recorded, at, data, keyedPer(policy));
+      if (silenced) this.#mute(recorded, at, data, per);
       if (decision.extended !== null) this.#extend(text, decision.extended.id, instants);
       this.#rows.verdict(recorded, at, ruleset, window, 'suppressed', reason, basis);
       return;
     }
-    const suppressedSince = this.#suppressed.since(keyText, key, released);
-    const opened = { windowStart, per: keyedPer(policy), suppressedSince };
+    // The policy may be another one than when the request was muted.
+    const counted = released && suppressedText(suppressedKey(released.per, subject), text);
+    const own = counted === keyText ? released : undefined;
+    const suppressedSince = this.#suppressed.since(keyText, own);
+    const opened = { windowStart, per, suppressedSince };
     const draft = draftNotification(recorded, data, metadata, opened, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
     this.#rows.count(recordedAt, 'published');
-    if (suppressedSince !== null || released !== undefined) this.#suppressed.reset(keyText);
+    if (suppressedSince !== null || own !== undefined) this.#suppressed.reset(keyText);
+    if (released !== undefined && counted !== undefined && own === undefined)
+      this.#suppressed.discount(counted, released);
     const { id } = draft;
     const sent: SentNotification = {
       ...subject,

@@ -2,6 +2,8 @@
 // that operators retry. Both are looked up once for all events of the page.
 import type { Instant } from '../../domain/core/instants.ts';
 import { evolvePolicies, policyFor, type PoliciesInForce } from '../../domain/policy/in-force.ts';
+import { keyedPer } from '../../domain/policy/dedupe-key.ts';
+import { PER, type KeyedPer } from '../../domain/policy/per.ts';
 import type { Policy } from '../../domain/policy/policy.ts';
 import {
   instantOf,
@@ -137,7 +139,11 @@ async function retriedEvents(
 }
 
 /** An event to decide, and the `recordedAt` to decide it with. */
-type Decision = { readonly event: ClassifiedEvent; readonly recordedAt: Instant };
+type Decision = {
+  readonly event: ClassifiedEvent;
+  readonly recordedAt: Instant;
+  readonly isRelease?: boolean;
+};
 
 function decisionsOf(
   events: readonly ClassifiedEvent[],
@@ -150,7 +156,8 @@ function decisionsOf(
     } else if (event.kind === 'resolved' || event.kind === 'request_released') {
       const again = retried.get(event.data.event);
       const { recordedAt } = event.metadata;
-      if (again !== undefined) decisions.push({ event: again, recordedAt });
+      const isRelease = event.kind === 'request_released';
+      if (again !== undefined) decisions.push({ event: again, recordedAt, isRelease });
     } else if (
       event.kind === 'policy' ||
       event.kind === 'undelivered' ||
@@ -176,10 +183,14 @@ function lookupsOf(
 ): Lookups {
   let policies = initial;
   const keys = new Map<string, SuppressedKey>();
+  const addKey = (per: KeyedPer, subject: RequestSubject): void => {
+    const key = suppressedKey(per, subject);
+    keys.set(suppressedText(key), key);
+  };
   const releases = decisions.some(({ event }) => event.kind === 'undelivered');
   const requested: (RequestSubject & Instants)[] = [];
   const ranges: SentNotificationRange[] = [];
-  for (const { event, recordedAt } of decisions) {
+  for (const { event, recordedAt, isRelease } of decisions) {
     if (event.kind === 'policy') policies = evolvePolicies(policies, event.change);
     if (event.kind === 'request') {
       const subject = subjectOf(event.data);
@@ -187,8 +198,9 @@ function lookupsOf(
       const instants = instantsOf(event.data, recordedAt);
       const span = spanOf(policy, subject, instantOf(policy, instants));
       addRange(ranges, policy, subject, span);
-      const key = suppressedKey(policy, subject);
-      keys.set(suppressedText(key), key);
+      addKey(keyedPer(policy), subject);
+      // A released request may be counted under the key of an earlier policy.
+      if (isRelease === true) for (const per of PER) addKey(per, subject);
       if (releases) requested.push({ ...subject, ...instants });
     }
     if (event.kind === 'undelivered') {

@@ -7,8 +7,7 @@ import {
   parsePosition,
   type Position,
 } from '../../domain/core/positions.ts';
-import type { Policy } from '../../domain/policy/policy.ts';
-import { isPerTarget } from '../../domain/policy/windows.ts';
+import type { KeyedPer } from '../../domain/policy/per.ts';
 import type {
   MutedRequest,
   SuppressedKey,
@@ -21,8 +20,8 @@ import { subjectText, type RequestSubject } from './sent.ts';
 export type SuppressedByKey = ReadonlyMap<string, SuppressedRequests>;
 
 /** Under a policy per target each target counts for itself. */
-export function suppressedKey(policy: Policy, subject: RequestSubject): SuppressedKey {
-  if (isPerTarget(policy)) return subject;
+export function suppressedKey(per: KeyedPer, subject: RequestSubject): SuppressedKey {
+  if (per === 'target') return subject;
   const { mock, user, triggerType } = subject;
   return { mock, user, triggerType, targetType: '', targetId: '' };
 }
@@ -59,16 +58,29 @@ export class SuppressedCounts {
     });
   }
 
-  /** What the next notification of the key tells; null: nothing. @param released it, and does not tell of itself */
-  since(text: string, key: SuppressedKey, released?: MutedRequest): SuppressedSince | null {
+  /**
+   * What the next notification of the key tells; null: nothing.
+   * @param released the request that the notification is about, if it was counted under this key: it does not tell of
+   *   itself
+   */
+  since(text: string, released?: MutedRequest): SuppressedSince | null {
     const before = this.#of(text);
     if (before === undefined) return null;
     const { count, firstAt, secondAt } = before;
-    const isSameKey = (released?.per === 'target') === (key.targetId !== '');
-    const order = released && isSameKey ? compareWithFirst(released, before) : -1;
+    const order = released === undefined ? -1 : compareWithFirst(released, before);
     if (order < 0) return { count, firstAt };
     if (order > 0) return { count: count - 1, firstAt };
     return secondAt === null ? null : { count: count - 1, firstAt: secondAt };
+  }
+
+  /**
+   * Stops counting a released request that was published under another key. `firstAt` stays, also if the request was the
+   * first: a row does not hold the time of every request.
+   */
+  discount(text: string, released: MutedRequest): void {
+    const before = this.#of(text);
+    if (before === undefined || compareWithFirst(released, before) < 0) return;
+    this.#changed.set(text, { ...before, count: before.count - 1 });
   }
 
   /** A notification has told the count. */
