@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { readControl } from '../../src/kernel/control/control.ts';
 import { accept, intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
 import { knownLog } from '../../src/kernel/processes/delivery/known-log.ts';
@@ -15,6 +16,7 @@ import { restoredFrom } from '../support/copies.ts';
 import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { until } from '../support/until.ts';
 import { virtualTime } from '../support/virtual-time.ts';
+import { deliveryWorld } from './world.support.ts';
 import { anInput, eventsOf, makeWorld, raised, type World } from '../support/world.ts';
 
 const kernel = 'tocsin';
@@ -54,8 +56,11 @@ async function worldWithWorker() {
   };
 }
 
-const accepted = async ({ store }: Pick<World, 'store'>): Promise<number> =>
-  (await eventsOf(store)).filter(({ type }) => type === 'NotificationAccepted').length;
+const countOf = async (store: EventStore, wanted: string): Promise<number> =>
+  (await eventsOf(store)).filter(({ type }) => type === wanted).length;
+
+const accepted = ({ store }: Pick<World, 'store'>): Promise<number> =>
+  countOf(store, 'NotificationAccepted');
 
 describe('a copy of the log that is in place for a moment', () => {
   it('leaves requests that it lacks to the log', async () => {
@@ -115,6 +120,42 @@ describe('a copy of the log that is in place for a moment', () => {
     expect(await answersFrom(copy)).toEqual(['nak', 'nak']);
     expect(await answersFrom(world.store)).toEqual(['ack', 'ack']);
     expect(await accepted(world)).toBe(2);
+  });
+
+  it('is the place of no call: an attempt that begins in it makes none', async () => {
+    await using world = await deliveryWorld();
+    let inPlace: EventStore = world.store;
+    const store: EventStore = {
+      ...world.store,
+      append: (...call) => inPlace.append(...call),
+      readStream: (...call) => inPlace.readStream(...call),
+      readAll: (...call) => inPlace.readAll(...call),
+    };
+    world.answers.push({ outcome: 'transient', code: '500', detail: '' });
+    let refused = 0;
+    const error = (): void => void (refused += 1);
+    const { list } = await world.worker({ store, logger: { ...silentLogger, error } });
+    const first = await world.notify({ userId: 1 });
+    await until('its first attempt is over', () => list.get(first.id)?.attempts === 1);
+    await world.when(first, 'it waits', ({ phase }) => phase.status === 'waiting');
+    const earlier = await eventsOf(world.store);
+    const second = await world.notify({ userId: 2 });
+    await until('another is delivered', () => list.get(second.id)?.status === 'delivered');
+    const copy = await restoredFrom(earlier);
+    inPlace = copy;
+    await world.toNextDue(first);
+    await until('an attempt in the copy is refused', () => refused === 1);
+    expect(await countOf(copy, 'AttemptStarted')).toBe(2);
+    inPlace = world.store;
+    await until('the first is delivered', () => {
+      world.time.advance(1_000);
+      return list.get(first.id)?.status === 'delivered';
+    });
+    expect(world.calls.map(({ notice }) => [notice.userId, notice.attempt])).toEqual([
+      ['1', 1],
+      ['2', 1],
+      ['1', 2],
+    ]);
   });
 
   it('leaves the mark of a user whose skipped deliveries are redriven', async () => {

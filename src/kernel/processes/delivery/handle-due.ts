@@ -14,7 +14,8 @@ import { childSpan, traceparentOf, type Telemetry } from '../../../domain/ports/
 import type { ChannelReport, SendOutcome } from '../../../domain/ports/sender.ts';
 import type { Loaded } from '../../decider/decider.ts';
 import { callHost } from '../../decider/host-calls.ts';
-import { callWithinLease } from './call-within-lease.ts';
+import { callWithinLease, CUT_OFF_MS } from './call-within-lease.ts';
+import { isInLog, otherLog, type IsSameLog } from './known-log.ts';
 import { lookUpChannel, lookUpWording, type Found, type LookUpContext } from './look-up.ts';
 import type { OpenChannel } from './open-channel.ts';
 import { INVALID_RESULT, RESULT_HINT } from '../../channels/call-sender.ts';
@@ -31,6 +32,8 @@ export type AttemptContext = LookUpContext & {
   readonly enabled: boolean;
   readonly report?: ChannelReport | undefined;
   readonly telemetry: Telemetry;
+  /** False while another log is in place, for instance an older copy. Default: it never is. */
+  readonly isSameLog?: IsSameLog | undefined;
 };
 
 /** Handles one delivery until it waits, ends, or its attempt is over. */
@@ -154,6 +157,15 @@ async function makeAttempt(
     return undefined;
   }
   const { leaseUntil } = started.data;
+  // A fence in a copy of the log fences nothing: the same attempt would begin again in the log.
+  const isFenced = await isInLog(context, leaseUntil - CALL_MS, signal);
+  if (isFenced === false) throw otherLog();
+  if (isFenced === undefined) {
+    span.end({ attributes: { 'tocsin.outcome': 'log_away' } });
+    const detail = 'no call was made: the event store went away after the attempt began';
+    await recordOutcome(context, step, { outcome: 'transient', code: 'log_away', detail });
+    return undefined;
+  }
   const message = traceparent === undefined ? facts : { ...facts, traceparent };
   const call = { ...runtime, send, message, leaseUntil, signal };
   const begun = performance.now();
@@ -165,6 +177,9 @@ async function makeAttempt(
   await recordOutcome(context, recorded, outcome, result.ok ? result.value.after : undefined);
   return wasMade ? outcome : undefined;
 }
+
+/** What a call needs at least of its lease, in milliseconds. */
+const CALL_MS = CUT_OFF_MS + 1_000;
 
 /** After this many tries to record an outcome the lease expires instead. */
 const MAX_TRIES = 8;

@@ -18,6 +18,7 @@ import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import { judgeInTime, refuse, type ForgeryOptions, type Waiting } from './forged-messages.ts';
 import { recoverPassed, type PassedOptions } from './passed-requests.ts';
+import type { IsSameLog } from './known-log.ts';
 import { factsOf, readRequest, type FoundRequest } from './read-request.ts';
 
 export type IntakeOptions = DeliveryContext &
@@ -28,7 +29,7 @@ export type IntakeOptions = DeliveryContext &
     /** Has the deliveries, and counts forged messages. */
     readonly list?: Pick<DeliveryIndex, 'get' | 'addForged'> | undefined;
     /** False while another log is in place, for instance an older copy. Default: it never is. */
-    readonly isSameLog?: (() => Promise<boolean>) | undefined;
+    readonly isSameLog?: IsSameLog | undefined;
   };
 
 /** The headers that locate a request; all other facts are read from the log. */

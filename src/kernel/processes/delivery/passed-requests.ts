@@ -13,6 +13,7 @@ import { readControl } from '../../control/control.ts';
 import type { DueIndex } from '../due/due-index.ts';
 import type { DeliveryIndexReader } from './delivery-index.ts';
 import { deliveryDecider } from './delivery-decider.ts';
+import type { IsSameLog } from './known-log.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 
 export type PassedOptions = {
@@ -24,7 +25,7 @@ export type PassedOptions = {
   /** Deliveries that it has need no look at the log. */
   readonly list?: Pick<DeliveryIndexReader, 'get'> | undefined;
   /** False while another log is in place, for instance an older copy. */
-  readonly isSameLog: () => Promise<boolean>;
+  readonly isSameLog: IsSameLog;
   /** Creates the record, unless there is one. @returns true when it was created */
   readonly accept: (request: FoundRequest) => Promise<boolean>;
   readonly logger?: Logger | undefined;

@@ -1,11 +1,11 @@
 // Redrives deliveries that were skipped for want of a channel, as soon as the user has an open channel.
-import { TocsinError } from '../../../domain/core/errors.ts';
 import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import { callHost } from '../../decider/host-calls.ts';
 import type { FindChannel } from './open-channel.ts';
 import { silentReport, type Process, type ProcessReport } from '../due/process.ts';
 import type { RedriveMark } from './delivery-index.ts';
+import { otherLog, type IsSameLog } from './known-log.ts';
 import { NO_CHANNEL_REASONS, type ListOptions } from './delivery-list.ts';
 import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
@@ -13,7 +13,7 @@ export type RedriveSkippedOptions = Omit<ListOptions, 'store' | 'kernel'> & {
   readonly records: DeliveryContext;
   readonly findChannel: FindChannel;
   /** False while another log is in place, for instance an older copy. Default: it never is. */
-  readonly isSameLog?: (() => Promise<boolean>) | undefined;
+  readonly isSameLog?: IsSameLog | undefined;
 };
 
 /** Users read at once. */
@@ -87,12 +87,6 @@ async function redriveUsers(
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return failed;
-}
-
-function otherLog(): TocsinError {
-  const message = 'the log in place lacks events that this worker has read';
-  const hint = 'The log was replaced or restored from an older copy. Put the newer log back.';
-  return new TocsinError('unavailable', 'log_shorter', message, { hint });
 }
 
 async function redriveUser(
