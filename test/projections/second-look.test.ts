@@ -66,6 +66,22 @@ describe('second look', () => {
     }
   });
 
+  it('reads one event more than were delivered', async () => {
+    const log = events(1, 100);
+    let pages = 0;
+    const seen = aLook(
+      () => log,
+      () => {
+        pages += 1;
+        return Promise.resolve();
+      },
+    );
+    seen.deliver(log.slice(0, 5));
+    await seen.look();
+    // Pages of two: three with the delivered events and the next one, and one that looks for overdue events.
+    expect(pages).toBeLessThanOrEqual(4);
+  });
+
   it('compares events that are delivered while it looks with the next look', async () => {
     const log = events(1, 6);
     const seen = aLook(

@@ -112,8 +112,11 @@ export class SecondLook {
     const end = parts.at(-1)?.upTo;
     const expected = commitsOf(parts);
     let next = expected.next();
-    const prefixes = this.#prefixes;
-    for await (const page of this.#store.readAll({ direction: 'forwards', from, prefixes })) {
+    // The first event that was not delivered is at most one behind those that were: a server that sends more of the log
+    // does so for nothing.
+    const maxCount = 1 + parts.reduce((sum, { commits }) => sum + commits.length, 0);
+    const read = { direction: 'forwards', from, prefixes: this.#prefixes, maxCount } as const;
+    for await (const page of this.#store.readAll(read)) {
       for (const event of page) {
         if (signal.aborted || end === undefined || comparePositions(event.position, end) > 0) {
           return undefined;
