@@ -1,4 +1,5 @@
 // Readers that never read: the front serves a bounded number, refuses more with a reason, and serves others meanwhile.
+import { randomUUID } from 'node:crypto';
 import { status, type ClientReadableStream } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
@@ -203,4 +204,36 @@ test('appends that are not finished are bounded over all calls of a connection',
   const refused = await statusOf(Promise.all([begun(), begun(), begun()]));
   expect(refused.code).toBe(status.RESOURCE_EXHAUSTED);
   expect(refused.details).toContain('128 MiB of appends of one connection');
+});
+
+test('a read of some streams passes thousands of records of others in both directions', async () => {
+  const client = rawClient((await aFront()).port);
+  const others = Array.from({ length: 2_600 }, (_, n) =>
+    fragment({ id: randomUUID(), stream: `o${n}` }),
+  );
+  const at = [0, 1_100, 2_599];
+  for (const n of at) others[n] = fragment({ id: randomUUID(), stream: `wanted${n}`, events: 2 });
+  await batch(client, others);
+  for (const isBackwards of [false, true]) {
+    const request = readRequest((options) => {
+      const filter = new streams.ReadReq.Options.FilterOptions();
+      const terms = new streams.ReadReq.Options.FilterOptions.Expression();
+      terms.addPrefix('wanted');
+      filter.setStreamIdentifier(terms);
+      filter.setMax(32);
+      filter.setCheckpointintervalmultiplier(1);
+      options.clearNoFilter();
+      options.setFilter(filter);
+      if (!isBackwards) return;
+      options.setReadDirection(streams.ReadReq.Options.ReadDirection.BACKWARDS);
+      options.getAll()?.setEnd(new shared.Empty());
+    });
+    const found = (await collected(client.read(request))).map((answer) => {
+      const event = answer.getEvent()?.getEvent();
+      const name = Buffer.from(event?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
+      return `${name.toString()} ${event?.getStreamRevision()}`;
+    });
+    const expected = at.flatMap((n) => [`wanted${n} 0`, `wanted${n} 1`]);
+    expect(found).toEqual(isBackwards ? expected.toReversed() : expected);
+  }
 });

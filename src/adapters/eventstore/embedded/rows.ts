@@ -21,11 +21,25 @@ export type StoredEvent = {
 };
 
 /** A page; `atEnd` when no event came after it at the time. */
-export type StoredPage = { readonly events: readonly StoredEvent[]; readonly atEnd: boolean };
+export type StoredPage = {
+  readonly events: readonly StoredEvent[];
+  readonly atEnd: boolean;
+  /** The position of a later record of an unwanted stream, when the page ends with it. */
+  readonly skippedTo?: number;
+};
 
 export type FileRows = {
-  /** The log from a position: at or after it forwards, strictly before it backwards. */
-  readonly all: (direction: Direction, from: bigint, limit: number) => StoredPage;
+  /**
+   * The log from a position: at or after it forwards, strictly before it backwards.
+   *
+   * @param isWanted whether events of a stream are needed: the records of others are not unpacked
+   */
+  readonly all: (
+    direction: Direction,
+    from: bigint,
+    limit: number,
+    isWanted?: (stream: string) => boolean,
+  ) => StoredPage;
   /** A stream from a revision, inclusive in both directions. */
   readonly stream: (direction: Direction, name: string, from: bigint, limit: number) => StoredPage;
   readonly at: (stream: string, revision: bigint) => StoredEvent | undefined;
@@ -39,6 +53,8 @@ export type FileRows = {
 
 /** A page for the front ends with the event that exceeds this size: the memory that one slow reader needs. */
 const PAGE_BYTES = 128 * 1024;
+/** A page ends after so many records of unwanted streams, because other calls wait. */
+const MAX_SKIPPED = 1_024;
 /** The largest exact number: above any position and revision. */
 export const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -64,13 +80,13 @@ const FROM = {
 export function rowsOn(on: FileConnection['on']): FileRows {
   const limits = (limit: number) => ({ limit, maxBytes: PAGE_BYTES });
   return {
-    all: (direction, from, limit) =>
+    all: (direction, from, limit, isWanted) =>
       on((c) => {
         const at = Number(bounded(from));
         const text = `${SELECT} WHERE ${FROM.all[direction]}`;
         const isIn = ({ position }: StoredEvent): boolean =>
           direction === 'forwards' ? position >= at : position < at;
-        return page(c, text, [at], direction, isIn, limits(limit));
+        return page(c, text, [at], direction, isIn, { ...limits(limit), isWanted });
       }),
     stream: (direction, name, from, limit) =>
       on((c) => streamPage(c, direction, name, from, limits(limit))),
@@ -112,7 +128,11 @@ export function streamPage(
   return page(c, text, forwards ? [id, at] : [id, id, at], direction, isIn, limits);
 }
 
-export type PageLimits = { readonly limit: number; readonly maxBytes: number };
+export type PageLimits = {
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly isWanted?: ((stream: string) => boolean) | undefined;
+};
 
 /** The events of a query's records, in a direction; a page ends with the event that exceeds `maxBytes`. */
 export function page(
@@ -121,12 +141,21 @@ export function page(
   parameters: readonly SQLInputValue[],
   direction: Direction,
   isIn: (event: StoredEvent) => boolean,
-  { limit, maxBytes }: PageLimits,
+  { limit, maxBytes, isWanted }: PageLimits,
 ): StoredPage {
   const events: StoredEvent[] = [];
   let bytes = 0;
+  let skipped = 0;
   if (limit === 0) return { events, atEnd: false };
   for (const row of c.rows(text).iterate(...parameters)) {
+    if (isWanted !== undefined) {
+      const { position, stream } = placeOf(row);
+      if (!isWanted(stream)) {
+        skipped += 1;
+        if (skipped === MAX_SKIPPED) return { events, atEnd: false, skippedTo: position };
+        continue;
+      }
+    }
     const record = eventsOf(row);
     for (const event of direction === 'forwards' ? record : record.reverse()) {
       if (!isIn(event)) continue;
@@ -139,11 +168,21 @@ export function page(
   return { events, atEnd: true };
 }
 
-/** The events of a row of {@link SELECT}. */
-export function eventsOf(row: unknown): StoredEvent[] {
+/** The stream of a row of {@link SELECT}, and the position of its last event. */
+function placeOf(row: unknown): { readonly position: number; readonly stream: string } {
+  const [last, name] = columnsOf(row);
+  return { position: numberOf(last), stream: textOf(name) };
+}
+
+function columnsOf(row: unknown): readonly SQLOutputValue[] {
   if (!Array.isArray(row)) throw new TypeError('expected a row as an array');
   const columns: readonly SQLOutputValue[] = row;
-  const [last, name, lastRevision, made, record] = columns;
+  return columns;
+}
+
+/** The events of a row of {@link SELECT}. */
+export function eventsOf(row: unknown): StoredEvent[] {
+  const [last, name, lastRevision, made, record] = columnsOf(row);
   const stream = textOf(name);
   const created = numberOf(made);
   const contents = contentsIn(bytesOf(record), stream);

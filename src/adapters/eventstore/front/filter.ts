@@ -22,12 +22,22 @@ const REMEMBERED_NAMES = 2_000;
 
 export const everything: EventFilter = (page) => page.map(() => true);
 
+/** A filter of events, and its test of a stream's name when no event of another stream can pass. */
+export type TestedFilter = { readonly filter: EventFilter; readonly ofStream?: NameTest };
+
+export type NameTest = (name: string) => boolean;
+
 export function eventFilter(
   { on, prefixes, regex }: FilterTerms,
   like: Like,
-): EventFilter | Refusal {
+): TestedFilter | Refusal {
   const nameOf = (event: StoredEvent): string => (on === 'stream' ? event.stream : event.type);
-  if (regex === '') return prefixFilter(prefixes, nameOf, like);
+  if (regex === '') {
+    const test = prefixTest(prefixes, like);
+    if (test instanceof Refusal) return test;
+    const filter: EventFilter = (page) => page.map((event) => test(nameOf(event)));
+    return on === 'stream' ? { filter, ofStream: test } : { filter };
+  }
   if (regex.length > MAX_REGEX_LENGTH) {
     const most = `at most ${MAX_REGEX_LENGTH} characters`;
     return invalidArgument(`a filter's regular expression has ${most}`);
@@ -35,19 +45,16 @@ export function eventFilter(
   const test = regexTest(regex, like);
   if (test instanceof Refusal) return test;
   const results = new Map<string, boolean>();
-  return (page) => {
+  const filter: EventFilter = (page) => {
     const names = new Set(page.map(nameOf));
     if (results.size + names.size > REMEMBERED_NAMES) results.clear();
     for (const name of names) if (!results.has(name)) results.set(name, test(name));
     return page.map((event) => results.get(nameOf(event)) === true);
   };
+  return { filter };
 }
 
-function prefixFilter(
-  prefixes: readonly string[],
-  nameOf: (event: StoredEvent) => string,
-  like: Like,
-): EventFilter | Refusal {
+function prefixTest(prefixes: readonly string[], like: Like): NameTest | Refusal {
   // With neither, a server lets nothing pass.
   if (prefixes.length === 0 && like === undefined) {
     return invalidArgument('a filter needs a regular expression or prefixes');
@@ -57,8 +64,7 @@ function prefixFilter(
     return invalidArgument(`a filter has ${most}`);
   }
   const startsWith = like === undefined ? byCharacters : byCulture;
-  return (page) =>
-    page.map((event) => prefixes.some((prefix) => startsWith(nameOf(event), prefix)));
+  return (name) => prefixes.some((prefix) => startsWith(name, prefix));
 }
 
 function byCharacters(name: string, prefix: string): boolean {
@@ -81,7 +87,7 @@ const MAX_PROGRAM = 512;
 const COUNTED = /\{\d*,?\d*\}/g;
 const MAX_COUNT = 32;
 
-function regexTest(source: string, like: Like): ((name: string) => boolean) | Refusal {
+function regexTest(source: string, like: Like): NameTest | Refusal {
   try {
     const count = source
       .match(COUNTED)

@@ -5,7 +5,7 @@ import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Direction } from '../common/reading.ts';
 import { AppendFault } from './append-fault.ts';
 import type { UuidForm } from './event-frames.ts';
-import { eventFilter, everything, type EventFilter, type FilterTerms } from './filter.ts';
+import { eventFilter, everything, type FilterTerms, type TestedFilter } from './filter.ts';
 import { streamName } from './proposed.ts';
 import { isNoStart, placeIn, revisionIn, type Place } from './read-start.ts';
 import { invalidArgument, Refusal, senseless, type NoAnswer } from './refusal.ts';
@@ -13,7 +13,7 @@ import type { Like } from './server-version.ts';
 
 type Common = { readonly resolveLinks: boolean; readonly uuids: UuidForm };
 type OfStream = { readonly stream: string; readonly from: 'start' | 'end' | bigint };
-type OfAll = { readonly filter: EventFilter; readonly from: 'start' | 'end' | Place };
+type OfAll = TestedFilter & { readonly from: 'start' | 'end' | Place };
 
 /** A read has bounds; a subscription has none. */
 export type ReadPlan = Common &
@@ -111,14 +111,15 @@ function allPlan(
   if (filtered instanceof Refusal || typeof filtered === 'string') return filtered;
   // EventStoreDB looks for the next zero events for ever.
   if (bounds?.maxCount === 0 && like !== undefined) return 'silence';
-  const filter = filtered?.filter ?? everything;
+  const tested = filtered?.tested ?? { filter: everything };
   if (bounds === undefined) {
-    return { ...common, kind: 'subscribeToAll', from, filter, checkpoints: filtered?.checkpoints };
+    const checkpoints = filtered?.checkpoints;
+    return { ...common, kind: 'subscribeToAll', from, ...tested, checkpoints };
   }
-  return { ...common, kind: 'readAll', from, filter, ...bounds };
+  return { ...common, kind: 'readAll', from, ...tested, ...bounds };
 }
 
-type FilterPlan = { readonly filter: EventFilter; readonly checkpoints: Checkpoints };
+type FilterPlan = { readonly tested: TestedFilter; readonly checkpoints: Checkpoints };
 
 function filterPlan(
   options: ReadReq.Options.FilterOptions,
@@ -148,6 +149,6 @@ function filterPlan(
     prefixes: expression.getPrefixList(),
     regex: expression.getRegex(),
   };
-  const filter = eventFilter(terms, like);
-  return filter instanceof Refusal ? filter : { filter, checkpoints: { window, multiplier } };
+  const tested = eventFilter(terms, like);
+  return tested instanceof Refusal ? tested : { tested, checkpoints: { window, multiplier } };
 }

@@ -132,7 +132,7 @@ async function readAll(reader: Reader, plan: Plan<'readAll'>): Promise<void> {
   let left = maxCount;
   if (left === 0) return;
   await sendPages(reader, () => {
-    const page = rows.all(direction, from, PAGE_EVENTS);
+    const page = rows.all(direction, from, PAGE_EVENTS, plan.ofStream);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
       from = BigInt(event.position) + (direction === 'forwards' ? 1n : 0n);
@@ -141,6 +141,9 @@ async function readAll(reader: Reader, plan: Plan<'readAll'>): Promise<void> {
       const isFull = !sendEvent(rows, plan, event, out);
       if (left === 0) return 'end';
       if (isFull) return 'more';
+    }
+    if (page.skippedTo !== undefined) {
+      from = BigInt(page.skippedTo) + (direction === 'forwards' ? 1n : 0n);
     }
     return page.atEnd ? 'end' : 'more';
   });
