@@ -74,6 +74,7 @@ export function createCodec<S extends EventSchemas>(
     Object.entries(schemas).map(([type, schema]) => [type, quickEncoder(schema)]),
   );
   const encodeMetadata = metadataEncoder();
+  const decodeMetadata = metadataDecoder();
   const readers = new Map<string, (data: JsonObject) => unknown>(Object.entries(quick));
   const upcastersOf = new Map<string, readonly Upcaster[]>(Object.entries(upcasters));
   const marked: ReadonlySet<string> = new Set(mustUnderstand);
@@ -94,7 +95,7 @@ export function createCodec<S extends EventSchemas>(
       if (!isJsonObject(data) || 'unreadable' in data) {
         return fault('broken_json', 'the data is not a JSON object');
       }
-      const known = quickMetadata(metadata) ?? MetadataSchema.safeParse(metadata);
+      const known = decodeMetadata(metadata);
       if (!known.success) return fault('metadata_invalid', describe(known.error));
       const version = known.data.schemaVersion;
       const older = upcastersOf.get(type) ?? [];
@@ -163,6 +164,19 @@ function encodeObject(schema: z.ZodType, value: unknown): JsonObject {
   const encoded = toJson(z.encode(schema, value));
   if (!isJsonObject(encoded)) throw new TypeError('an event is a JSON object');
   return encoded;
+}
+
+/** Stores give the events of an append one object of metadata: it is checked once. */
+function metadataDecoder() {
+  const check = (metadata: RecordedEvent['metadata']) =>
+    quickMetadata(metadata) ?? MetadataSchema.safeParse(metadata);
+  let last: { readonly metadata: unknown; readonly known: ReturnType<typeof check> } | undefined;
+  return (metadata: RecordedEvent['metadata']): ReturnType<typeof check> => {
+    if (last === undefined || last.metadata !== metadata) {
+      last = { metadata, known: check(metadata) };
+    }
+    return last.known;
+  };
 }
 
 /** The events of an append share their metadata: they are encoded once, as one object. */

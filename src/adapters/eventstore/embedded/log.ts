@@ -1,9 +1,9 @@
 // Reads the file in short pages. No statement stays open after a page, so readers never block a WAL checkpoint.
-import { isUtf8 } from 'node:buffer';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
-import { type Json, parseJsonText } from '../../../domain/core/json.ts';
+import type { Json } from '../../../domain/core/json.ts';
 import type { Direction, Log, Scan, StreamScan } from '../common/reading.ts';
 import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
+import { jsonOf, unreadable } from '../common/stored-json.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
 import { BEYOND, one, page, SELECT, streamPage, type StoredEvent } from './rows.ts';
 import { streamHash } from './schema.ts';
@@ -117,41 +117,19 @@ function recordedEvents(stored: readonly StoredEvent[]): readonly RecordedEvent[
   });
 }
 
+/** Parses the data of all events: a getter of each event would cost more than the parsing of those that nobody reads. */
 function recorded(event: StoredEvent, metadata: Json | Unreadable): RecordedEvent {
   const { id, stream, type } = event;
-  let data: Json | Unreadable | undefined;
   return {
     id,
     stream,
     revision: event.revision === LAST_REVISION ? TOMBSTONE_ON_WIRE : BigInt(event.revision),
     position: positionOf(BigInt(event.position)),
     type,
-    // Parsed when it is read: a projection skips many events by their type. Data that the writer did not declare as
-    // JSON stay bytes.
-    get data() {
-      data ??= event.isJson ? jsonOf(event.data) : unreadable(event.data);
-      return data;
-    },
+    // Data that the writer did not declare as JSON stay bytes.
+    data: event.isJson ? jsonOf(event.data) : unreadable(event.data),
     metadata,
   };
 }
 
 const LAST_REVISION = Number(TOMBSTONE_REVISION);
-
-/** The JSON; its bytes when it is no JSON, since any client may write to a front. */
-function jsonOf(bytes: Buffer): Json | Unreadable {
-  const text = bytes.toString('utf8');
-  try {
-    const value = parseJsonText(text);
-    // Bytes that are not UTF-8 decode to this character, but UTF-8 text may hold it as well.
-    return !text.includes('\uFFFD') || isUtf8(bytes) ? value : unreadable(bytes);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return unreadable(bytes);
-  }
-}
-
-/** A copy: the bytes are part of a whole record. */
-function unreadable(bytes: Uint8Array): Unreadable {
-  return { unreadable: new Uint8Array(bytes) };
-}

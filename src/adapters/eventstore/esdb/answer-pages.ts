@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { PAGE_EVENTS } from '../common/reading.ts';
 import type { ReadCall } from './link.ts';
-import { decodeReadAnswer, type ReadAnswer } from './read-answers.ts';
+import { readAnswerDecoder, type ReadAnswer } from './read-answers.ts';
 
 /** The most bytes of events in a page, before the event that exceeds it. */
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -36,6 +36,7 @@ export function answerPages<T>(
   let bytes = 0;
   let ended: { readonly error?: Error } | undefined;
   const changed = wakeSignal();
+  const decode = readAnswerDecoder();
   const arrived = (): number => items.length;
   const end = (how: { readonly error?: Error }): void => {
     ended ??= how;
@@ -44,7 +45,7 @@ export function answerPages<T>(
   call.on('data', (answer: Buffer) => {
     if (ended !== undefined) return;
     try {
-      const found = convert(decodeReadAnswer(answer));
+      const found = convert(decode(answer));
       if (found === undefined) return;
       items.push(found.item);
       bytes += found.bytes;

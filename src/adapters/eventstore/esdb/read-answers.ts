@@ -1,9 +1,9 @@
 // Decodes the server's answers to reads, because the generated classes would cost several times as much for each
 // event. Data and metadata that are not JSON become `unreadable`.
-import { isUtf8 } from 'node:buffer';
-import { type Json, parseJsonText } from '../../../domain/core/json.ts';
+import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import type { Position } from '../../../domain/core/positions.ts';
+import { jsonOf, unreadable } from '../common/stored-json.ts';
 import { JSON_CONTENT } from '../wire/protobuf-writer.ts';
 import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
@@ -20,13 +20,32 @@ export type ReadAnswer =
   | { readonly kind: 'confirmed' | 'caughtUp' | 'other' };
 
 /** Decodes a `ReadResp`. @throws Error when the bytes are no such message, or an event has no position */
+export type DecodeReadAnswer = (answer: Buffer) => ReadAnswer;
+
+/** Decodes the answers of one call. The events of an append have equal metadata, which become one object. */
+export function readAnswerDecoder(): DecodeReadAnswer {
+  let last: { readonly bytes: Buffer; readonly value: Json | Unreadable } | undefined;
+  const metadataOf: MetadataReader = (bytes) => {
+    if (last?.bytes.equals(bytes) !== true) last = { bytes, value: jsonOf(bytes) };
+    return last.value;
+  };
+  return (answer) => decode(answer, metadataOf);
+}
+
+/** Decodes a single answer. */
 export function decodeReadAnswer(answer: Buffer): ReadAnswer {
+  return decode(answer, jsonOf);
+}
+
+type MetadataReader = (bytes: Buffer) => Json | Unreadable;
+
+function decode(answer: Buffer, metadataOf: MetadataReader): ReadAnswer {
   let decoded: ReadAnswer = { kind: 'other' };
   visitFields(answer, 0, answer.length, {
     bytes(number, start, end) {
       switch (number) {
         case 1:
-          decoded = eventIn(answer, start, end) ?? decoded;
+          decoded = eventIn(answer, start, end, metadataOf) ?? decoded;
           break;
         case 2:
           decoded = { kind: 'confirmed' };
@@ -43,17 +62,27 @@ export function decodeReadAnswer(answer: Buffer): ReadAnswer {
 }
 
 /** The requests do not resolve links, so a link is an event like others. */
-function eventIn(answer: Buffer, from: number, to: number): ReadAnswer | undefined {
+function eventIn(
+  answer: Buffer,
+  from: number,
+  to: number,
+  metadataOf: MetadataReader,
+): ReadAnswer | undefined {
   let decoded: ReadAnswer | undefined;
   visitFields(answer, from, to, {
     bytes(number, start, end) {
-      if (number === 1) decoded = recordedIn(answer, start, end);
+      if (number === 1) decoded = recordedIn(answer, start, end, metadataOf);
     },
   });
   return decoded;
 }
 
-function recordedIn(answer: Buffer, from: number, to: number): ReadAnswer {
+function recordedIn(
+  answer: Buffer,
+  from: number,
+  to: number,
+  metadataOf: MetadataReader,
+): ReadAnswer {
   let [id, stream, type, contentType] = ['', '', '', ''];
   let [revision, prepare, commit] = [0n, 0n, 0n];
   let [dataStart, dataEnd, metadataStart, metadataEnd] = [0, 0, 0, 0];
@@ -88,20 +117,12 @@ function recordedIn(answer: Buffer, from: number, to: number): ReadAnswer {
   const position = positionFrom(commit, prepare);
   if (position === undefined)
     throw new TypeError('the event store sent an event without a position');
+  const bytes = answer.subarray(dataStart, dataEnd);
+  const data = contentType === JSON_CONTENT ? jsonOf(bytes) : unreadable(bytes);
+  const metadata = metadataOf(answer.subarray(metadataStart, metadataEnd));
   return {
     kind: 'event',
-    event: {
-      id,
-      stream,
-      revision,
-      position,
-      type,
-      data:
-        contentType === JSON_CONTENT
-          ? jsonOf(answer, dataStart, dataEnd)
-          : { unreadable: bytesOf(answer, dataStart, dataEnd) },
-      metadata: jsonOf(answer, metadataStart, metadataEnd),
-    },
+    event: { id, stream, revision, position, type, data, metadata },
     bytes: dataEnd - dataStart + metadataEnd - metadataStart,
   };
 }
@@ -149,22 +170,4 @@ function twoNumbers(answer: Buffer, start: number, end: number): Position {
 function positionFrom(commit: bigint, prepare: bigint): Position | undefined {
   if (commit > MAX_POSITION || prepare > MAX_POSITION) return undefined;
   return prepare === 0n && commit !== 0n ? undefined : { commit, prepare };
-}
-
-function jsonOf(answer: Buffer, start: number, end: number): Json | Unreadable {
-  const text = answer.toString('utf8', start, end);
-  // Bytes that are not UTF-8 decode to this character, but UTF-8 text may hold it as well.
-  if (text.includes('\uFFFD') && !isUtf8(answer.subarray(start, end))) {
-    return { unreadable: bytesOf(answer, start, end) };
-  }
-  try {
-    return parseJsonText(text);
-  } catch {
-    return { unreadable: bytesOf(answer, start, end) };
-  }
-}
-
-/** A copy: a view would keep the whole answer in memory. */
-function bytesOf(answer: Buffer, start: number, end: number): Uint8Array {
-  return new Uint8Array(answer.subarray(start, end));
 }
