@@ -53,7 +53,7 @@ export default {
         pathNot: [
           '^src/(domain|projections|kernel)/',
           packages('zod', 'ts-pattern', 'uuid'),
-          core('assert', 'crypto', 'timers', 'timers/promises'),
+          core('assert', 'crypto', 'timers', 'timers/promises', 'util'),
         ],
       },
     },

@@ -73,7 +73,7 @@ export const mutations = [
   {
     rule: 'the idempotency claim: another request is refused its key',
     file: 'src/kernel/raise/idempotency-key.ts',
-    find: 'if (!isClaimOf(claim, keyed)) {',
+    find: 'if (!(await isRequestOf(context, claim, command.request, input, call))) {',
     replace: "if (claim.requestHash === '') {",
     tests: ['test/kernel/idempotency.test.ts'],
   },

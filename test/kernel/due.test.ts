@@ -114,6 +114,68 @@ describe('dueProcess', () => {
     expect(tries).toBe(3);
   });
 
+  test('hands over a new row soon while thousands of older rows fail, and tries these less often', async () => {
+    const world = dueWorld();
+    const bad = Array.from({ length: 3_000 }, (_, n) => `bad-${n}`);
+    for (const key of bad) await world.call(key, 0);
+    const tries = new Map<string, number>();
+    await using _process = await world.start({
+      handle: async ({ key }) => {
+        if (key.startsWith('bad')) {
+          tries.set(key, (tries.get(key) ?? 0) + 1);
+          throw new Error('a setting is missing');
+        }
+        world.handed.push(key);
+        await world.call(key, undefined);
+      },
+    });
+    await until('each has failed once', () => tries.size === bad.length);
+    expect([...new Set(tries.values())]).toEqual([1]);
+    await world.call('good', 50);
+    world.time.advance(50);
+    await until('the good one is handed over', () => world.handed.length === 1);
+    // Those that wait in memory are tried again after their backoff, those in the index after 30 s.
+    world.time.advance(SECOND);
+    const triedTwice = (): string[] => bad.filter((key) => tries.get(key) === 2);
+    await until('the held ones are tried again', () => triedTwice().length >= 2_048);
+    expect(triedTwice()).toHaveLength(2_048);
+    await world.call('another', SECOND);
+    await until('the other one is handed over', () => world.handed.length === 2);
+    world.time.advance(30 * SECOND);
+    await until('all are tried again', () => bad.every((key) => (tries.get(key) ?? 0) >= 2));
+  });
+
+  test('hands over a new row while retries of failing rows take all their slots', async () => {
+    const world = dueWorld();
+    for (let n = 0; n < 8; n += 1) await world.call(`bad-${n}`, 0);
+    const hanging = new Set<string>();
+    const failed = new Set<string>();
+    await using process = await world.start({
+      concurrency: 4,
+      handle: async ({ key }, signal) => {
+        if (key === 'good') {
+          world.handed.push(key);
+          await world.call(key, undefined);
+        } else if (!failed.has(key)) {
+          failed.add(key);
+          throw new Error('not now');
+        } else {
+          hanging.add(key);
+          await new Promise((resolve) => {
+            signal.addEventListener('abort', resolve);
+          });
+        }
+      },
+    });
+    await process.sleepsUntil(100);
+    expect(failed.size).toBe(8);
+    world.time.advance(100);
+    await until('retries are in hand', () => hanging.size === 2);
+    await world.call('good', 0);
+    await until('the good one is handed over', () => world.handed.length === 1);
+    expect(hanging.size).toBe(2);
+  });
+
   test('keeps the backoff of a row that appends an event and then fails', async () => {
     const world = dueWorld();
     await world.call('a', 0);

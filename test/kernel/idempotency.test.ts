@@ -1,7 +1,9 @@
 // Idempotency keys: one request has one effect permanently, also after a crash between claim and trigger.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { Evaluation } from '../../src/domain/trigger/evaluation.ts';
+import { defineTrigger } from '../../src/index.ts';
 import type { StoreOperation } from '../../src/testing.ts';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
 import { scripted, triggerEvents } from './kernel.support.ts';
@@ -82,6 +84,53 @@ describe('raise with an idempotency key', () => {
       { ...same, requestedAt: new Date('2026-01-01T09:50:00Z') },
     ]) {
       expect(await kernel.raise(form)).toMatchObject({ outcome: 'duplicate' });
+    }
+  });
+
+  it('takes a field with the value of its default, and no field, for the same request', async () => {
+    const overdue = defineTrigger({
+      type: 'invoice_overdue',
+      sources: ['billing'],
+      targets: ['invoice'],
+      payload: z.object({
+        amount: z.number(),
+        currency: z.string().toUpperCase().default('EUR'),
+        due: z.coerce.date().optional(),
+      }),
+    });
+    const { kernel } = await makeWorld({ kernel: { triggers: [overdue] } });
+    const request = { userId: 1, triggerType: 'invoice_overdue', targetId: 'i-1' };
+    const short = { ...request, payload: { amount: 1 } };
+    const long = {
+      ...request,
+      source: 'billing',
+      targetType: 'invoice',
+      payload: { amount: 1, currency: 'eur' },
+    };
+    const forms = [
+      short,
+      long,
+      { ...long, targetType: undefined },
+      { ...short, source: 'billing' },
+    ];
+    const other = [
+      { ...short, payload: { amount: 2 } },
+      { ...long, payload: { amount: 1, currency: 'USD' } },
+      { ...short, payload: { amount: 1, due: '2026-01-01' } },
+      { ...short, targetId: 'i-2' },
+      { ...short, severity: 'high' as const },
+    ];
+    for (const [n, first] of forms.entries()) {
+      const idempotencyKey = `k-${n}`;
+      const { triggerId } = await raised(kernel, { ...first, userId: `u-${n}`, idempotencyKey });
+      for (const form of forms) {
+        const again = await kernel.raise({ ...form, userId: `u-${n}`, idempotencyKey });
+        expect(again).toEqual({ outcome: 'duplicate', duplicate: true, triggerId });
+      }
+      for (const form of other) {
+        const again = await kernel.raise({ ...form, userId: `u-${n}`, idempotencyKey });
+        expect(again).toMatchObject({ outcome: 'idempotency_conflict' });
+      }
     }
   });
 

@@ -1,6 +1,8 @@
 // relayRaises: requests of a host's transaction, raised once each.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineTrigger } from '../../src/index.ts';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { relayRaises } from '../../src/kernel/relay/relay.ts';
@@ -42,6 +44,20 @@ test('relayRaises raises committed requests and settles them', async () => {
   });
   expect(await targetsInLog()).toEqual(['1', '2']);
   expect(host.results()).toMatchObject([{ outcome: 'raised' }, { outcome: 'raised' }]);
+});
+
+test('relayRaises takes a payload with and without a default for the same request', async () => {
+  const payload = z.object({ amount: z.number(), currency: z.string().default('EUR') });
+  const overdue = defineTrigger({ type: 'invoice_overdue', targets: ['invoice'], payload });
+  world = await makeWorld({ kernel: { triggers: [overdue] } });
+  const request = { userId: 1, triggerType: 'invoice_overdue', targetId: 'i', idempotencyKey: 'k' };
+  await world.kernel.raise({ ...request, payload: { amount: 1 } });
+  host.addTask({ ...request, payload: { amount: 1, currency: 'EUR' } });
+  host.addTask({ ...request, payload: { amount: 1, currency: 'USD' } });
+  expect(await relayRaises(host.source, world.kernel, once)).toMatchObject({
+    duplicates: 1,
+    rejected: 1,
+  });
 });
 
 test('relayRaises does not raise a request that was rolled back', async () => {

@@ -71,6 +71,8 @@ type WithSchema<Input, Payload> = Parts<Payload> & {
 
 /** The parts of a definition that depend on the payload, with a valid payload. */
 export type BoundTrigger = {
+  /** The payload as the schema gives it: with its defaults, and without what it ignores. */
+  readonly payload: unknown;
   readonly link: ((about: Omit<LinkFacts<unknown>, 'payload'>) => string) | undefined;
   readonly evaluate: ((request: RaiseRequest) => Evaluation) | undefined;
 };
@@ -135,6 +137,7 @@ function complete<Payload>(
     if (!checked.ok) return checked;
     const payload = checked.value;
     return ok({
+      payload,
       link: link && ((about) => link({ ...about, payload })),
       evaluate: evaluate && ((request) => evaluate({ ...request, payload })),
     });

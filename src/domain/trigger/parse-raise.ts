@@ -35,8 +35,9 @@ export function parseRaise(
   if (definition === undefined) {
     return err(notDefined(definitions));
   }
-  const { source = sourceOf(definition), ...rest } = sent;
-  const { targetType = onlyOf(definition.targets) } = sent;
+  const usual = usualFields(definition);
+  const { source = usual.source, ...rest } = sent;
+  const { targetType = usual.targetType } = sent;
   if (source === DRY_RUN_SOURCE) {
     return err(rejection('dry_run_only', 'source', 'api_dry_run can only be used for a dry run'));
   }
@@ -100,6 +101,11 @@ function isBlank(value: unknown): boolean {
 function typeIn(input: unknown): string {
   const isNamed = typeof input === 'object' && input !== null && 'triggerType' in input;
   return isNamed && typeof input.triggerType === 'string' ? input.triggerType : '';
+}
+
+/** The source and target type of a raise that names none. */
+export function usualFields(definition: TriggerDefinition) {
+  return { source: sourceOf(definition), targetType: onlyOf(definition.targets) };
 }
 
 /** The source of a raise that names none. */

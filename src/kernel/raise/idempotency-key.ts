@@ -18,6 +18,7 @@ import { appendRaise } from './append-raise.ts';
 import { prepare, type RaiseContext } from './prepare.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
+import { isRequestOf } from './same-request.ts';
 import { triggerDecider, UNWRITABLE } from './trigger-decider.ts';
 
 const claimDecider = decider<Claim | undefined, IdempotencyEvent>({
@@ -31,7 +32,7 @@ const claimDecider = decider<Claim | undefined, IdempotencyEvent>({
 type Keyed = {
   readonly key: string;
   /** What the client sent. */
-  readonly input: unknown;
+  readonly input: Readonly<Record<string, unknown>>;
   readonly stream: string;
   readonly deadline: number;
   readonly call: Call;
@@ -44,7 +45,7 @@ export async function raiseKeyed(
   command: RaiseTrigger,
   keyed: Keyed,
 ): Promise<RaiseResult> {
-  const { key, stream, deadline, call, turn } = keyed;
+  const { key, input, stream, deadline, call, turn } = keyed;
   // Both reads at once. Most keys are new; only then the trigger's stream matters, and with it its errors.
   const loading = triggerDecider.loadUntil(context, command.stream, deadline);
   loading.catch(() => undefined);
@@ -55,7 +56,7 @@ export async function raiseKeyed(
       : ok(found);
   if (!claimed.ok) return claimed.error;
   const claim = claimed.value;
-  if (!isClaimOf(claim, keyed)) {
+  if (!(await isRequestOf(context, claim, command.request, input, call))) {
     const message = 'this idempotency key was used for another request';
     return { outcome: 'idempotency_conflict', message };
   }
@@ -76,11 +77,6 @@ export async function raiseKeyed(
   const { userId, triggerType } = request;
   const commandId = keyedCommandId(userId, triggerType, key, claim.requestHash);
   return appendRaise(context, again, { ...call, commandId, deadlineMs, loaded, turn });
-}
-
-/** Without the salt of a forgotten user nothing can be compared: the key alone then stands for the request. */
-function isClaimOf({ requestHash: claimed, personal }: Claim, { input }: Keyed): boolean {
-  return personal.salt === undefined || requestHash(input, personal.salt) === claimed;
 }
 
 /** Claims the key for the command's decision; two concurrent calls both get the claim of the first. */

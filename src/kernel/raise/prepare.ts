@@ -138,11 +138,7 @@ export async function prepare(
   { request, definition }: Pick<ParsedRaise, 'request' | 'definition'>,
   { deadlineMs, signal }: Pick<Call, 'deadlineMs'> & { readonly signal?: AbortSignal } = {},
 ): Promise<Result<Prepared, Rejection>> {
-  const binding = definition.bind(request.payload);
-  const what = `the payload schema of the trigger type ${definition.type}`;
-  const limits = { what, ms: deadlineMsOf({ deadlineMs }), stop: signal };
-  const bound =
-    binding instanceof Promise ? await callHost(context.runtime, limits, () => binding) : binding;
+  const bound = await bindPayload(context, definition, request.payload, { deadlineMs, signal });
   if (!bound.ok) return err(rejectionWith('payload_invalid', bound.error));
   const evaluation = context.fixed ?? evaluationOf(context, definition, bound.value, request);
   const { channel } = request;
@@ -160,6 +156,20 @@ export async function prepare(
     recordDuplicates: context.recordDuplicates,
   };
   return ok({ command, bound: bound.value });
+}
+
+/** Checks a payload by the schema of its type. @throws TocsinError `usage` when the schema fails */
+export async function bindPayload(
+  { runtime }: Pick<RaiseContext, 'runtime'>,
+  definition: TriggerDefinition,
+  payload: RaiseRequest['payload'],
+  { deadlineMs, signal }: Pick<Call, 'deadlineMs'> & { readonly signal?: AbortSignal | undefined },
+): Promise<Awaited<ReturnType<TriggerDefinition['bind']>>> {
+  const binding = definition.bind(payload);
+  if (!(binding instanceof Promise)) return binding;
+  const what = `the payload schema of the trigger type ${definition.type}`;
+  const limits = { what, ms: deadlineMsOf({ deadlineMs }), stop: signal };
+  return callHost(runtime, limits, () => binding);
 }
 
 /** The evaluation within the raise; `undefined` when a worker evaluates. */

@@ -41,8 +41,8 @@ export async function raisePrepared(
   context: RaiseContext,
   command: RaiseTrigger,
   of: {
-    /** What the client sent; a key belongs to one hash of it. */
-    readonly input: unknown;
+    /** What the client sent; a key belongs to it. */
+    readonly input: Readonly<Record<string, unknown>>;
     readonly commandId: string;
     readonly call: Call;
     /** The turn among raises of the same user. */

@@ -13,8 +13,10 @@ import type { DueProcessOptions } from './options.ts';
 const DEFAULT_CONCURRENCY = 64;
 /** Rows read from the index at once. */
 const BATCH = 256;
-/** Rows held back at once; at this limit no new row is handed over, so memory stays bounded. */
+/** Rows held back in memory at once. The next ones wait in the index, so that memory stays bounded. */
 const MAX_HELD = 2_048;
+/** How long a row waits in the index, which does not keep how often the row was tried. */
+const DEFERRED_MS = 30_000;
 /** A handled row that does not change is handed over again after this; doubled each time. */
 const UNCHANGED_MS = 1_000;
 /** After so many tries without a change, the row's stream is looked for. */
@@ -66,6 +68,38 @@ export function dispatcher(options: DueProcessOptions) {
     if (position !== undefined) index.commit({ position, put: [], remove: [key] });
   };
 
+  /** Replaces a row in the index; false if that cannot be done. */
+  const replaced = (row: DueEntry): boolean => {
+    const position = index.position();
+    // The follower has written another row already.
+    if (position === undefined || changedMeanwhile.has(row.key)) return false;
+    try {
+      index.commit({ position, put: [row], remove: [] });
+      return true;
+    } catch (err) {
+      logger.warn({ process, key: row.key, err }, 'a due row is only held back in memory');
+      return false;
+    }
+  };
+
+  /**
+   * Holds a row back, in memory or in the index. A failed row counts as a retry from then on, so that many failing rows
+   * leave slots to the rows that were not tried yet.
+   * @returns how long the row waits, in milliseconds
+   */
+  const hold = (entry: DueEntry, waitMs: number, state: Omit<Hold, 'until'>): number => {
+    const { key } = entry;
+    const isFull = !holds.has(key) && holds.size >= MAX_HELD;
+    if (isFull || (state.outcome === 'failed' && entry.rank === 0)) {
+      const dueAt = isFull ? now() + DEFERRED_MS : entry.dueAt;
+      if (replaced({ ...entry, rank: 1, dueAt }) && isFull) return DEFERRED_MS;
+    }
+    const [oldest] = isFull ? holds.keys() : [];
+    if (oldest !== undefined) holds.delete(oldest);
+    holds.set(key, { until: elapsed() + waitMs, ...state });
+    return waitMs;
+  };
+
   const handleRow = async (entry: DueEntry, signal: AbortSignal): Promise<void> => {
     const { key, rank } = entry;
     running[rank] += 1;
@@ -81,12 +115,14 @@ export function dispatcher(options: DueProcessOptions) {
       holds.delete(key);
       // The row stays due until the follower has read the events of the handler.
       if (!changedMeanwhile.has(key)) {
-        const until = elapsed() + UNCHANGED_MS * 2 ** Math.min(tries, 5);
-        holds.set(key, { until, tries: tries + 1, outcome: 'handled' });
+        hold(entry, UNCHANGED_MS * 2 ** Math.min(tries, 5), {
+          tries: tries + 1,
+          outcome: 'handled',
+        });
       }
     } catch (error) {
-      const waitMs = backoffMs(tries, PROCESS_BACKOFF, options.random);
-      holds.set(key, { until: elapsed() + waitMs, tries: tries + 1, outcome: 'failed' });
+      const backoff = backoffMs(tries, PROCESS_BACKOFF, options.random);
+      const waitMs = hold(entry, backoff, { tries: tries + 1, outcome: 'failed' });
       if (signal.aborted) return;
       telemetry.count('tocsin.due.handled', { process, outcome: 'failed' });
       const about = { process: options.name, key, tries: tries + 1, waitMs, err: error };
@@ -106,9 +142,8 @@ export function dispatcher(options: DueProcessOptions) {
     const queue = queues[rank];
     while (hasSlot(rank)) {
       if (queue.length === 0) {
-        const waiting = held();
-        if (waiting.length >= MAX_HELD) return;
-        queue.push(...index.due(rank, now(), BATCH, new Set([...handling.keys(), ...waiting])));
+        const except = new Set([...handling.keys(), ...held()]);
+        queue.push(...index.due(rank, now(), BATCH, except));
       }
       const entry = queue.shift();
       if (entry === undefined) return;
@@ -122,7 +157,7 @@ export function dispatcher(options: DueProcessOptions) {
     const waiting = held();
     for (const key of waiting) waits.push((holds.get(key)?.until ?? at) - at);
     const except = new Set([...handling.keys(), ...waiting]);
-    for (const rank of waiting.length < MAX_HELD ? DUE_RANKS.filter(hasSlot) : []) {
+    for (const rank of DUE_RANKS.filter(hasSlot)) {
       const next = index.next(rank, except);
       if (next !== undefined) waits.push(next - now());
     }
