@@ -60,7 +60,7 @@ export function packer(dictionary: Uint8Array): Packer {
     return target.subarray(0, to);
   };
 
-  return { pack, unpack: (packed, size) => unpack(packed, size, dictionary) };
+  return { pack, unpack: unpacker(dictionary) };
 }
 
 function slotOf(bytes: Uint8Array, at: number): number {
@@ -111,10 +111,34 @@ function putLength(target: Uint8Array, start: number, length: number): number {
   return to;
 }
 
-function unpack(packed: Uint8Array, size: number, dictionary: Uint8Array): Buffer {
-  const out = allocate(size);
-  const base = dictionary.length;
-  let [at, to] = [0, 0];
+function unpacker(dictionary: Uint8Array): Packer['unpack'] {
+  // References reach back into the dictionary, so the bytes are made behind it and copied.
+  const begin = dictionary.length;
+  const withDictionary = (length: number): Uint8Array => {
+    const bytes = new Uint8Array(length);
+    bytes.set(dictionary);
+    return bytes;
+  };
+  const usual = withDictionary(begin + 64 * 1024);
+  return (packed, size) => {
+    // A byte of a length stands for 255 bytes at most.
+    if (size > 255 * packed.length) throw damaged();
+    const end = begin + size;
+    const work = end > usual.length ? withDictionary(end) : usual;
+    unpackInto(work, begin, end, packed);
+    const out = allocate(size);
+    out.set(work.subarray(begin, end));
+    return out;
+  };
+}
+
+/** A longer reference is copied by one call; a loop is faster for others. */
+const LONG_MATCH = 32;
+
+/** Fills the bytes between two places; those before them are there already. */
+function unpackInto(out: Uint8Array, begin: number, end: number, packed: Uint8Array): void {
+  const { length: size } = packed;
+  let [at, to] = [0, begin];
   const lengthOf = (nibble: number): number => {
     let length = nibble;
     if (nibble < NIBBLE) return length;
@@ -125,25 +149,25 @@ function unpack(packed: Uint8Array, size: number, dictionary: Uint8Array): Buffe
       if (more < 255) return length;
     }
   };
-  while (at < packed.length) {
+  while (at < size) {
     const token = packed[at++] ?? 0;
     const count = lengthOf(token >>> 4);
-    if (at + count > packed.length || to + count > size) throw damaged();
-    for (let i = 0; i < count; i += 1) out[to + i] = packed[at + i] ?? 0;
-    at += count;
-    to += count;
-    if (at === packed.length) break;
+    const stop = at + count;
+    if (stop > size || to + count > end) throw damaged();
+    while (at < stop) out[to++] = packed[at++] ?? 0;
+    if (at === size) break;
     const distance = (packed[at] ?? 0) | ((packed[at + 1] ?? 0) << 8);
     at += 2;
     const length = lengthOf(token & NIBBLE) + MIN_MATCH;
-    if (distance === 0 || distance > to + base || to + length > size) throw damaged();
+    if (distance === 0 || distance > to || to + length > end) throw damaged();
     let from = to - distance;
-    const end = to + length;
-    for (; to < end && from < 0; from += 1) out[to++] = dictionary[base + from] ?? 0;
-    for (; to < end; from += 1) out[to++] = out[from] ?? 0;
+    const last = to + length;
+    if (length >= LONG_MATCH && distance >= length) {
+      out.copyWithin(to, from, from + length);
+      to = last;
+    } else while (to < last) out[to++] = out[from++] ?? 0;
   }
-  if (to !== size) throw damaged();
-  return out;
+  if (to !== end) throw damaged();
 }
 
 const SLAB_BYTES = 64 * 1024;

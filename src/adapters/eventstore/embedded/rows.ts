@@ -186,21 +186,15 @@ export function eventsOf(row: unknown): StoredEvent[] {
   const stream = textOf(name);
   const created = numberOf(made);
   const contents = contentsIn(bytesOf(record), stream);
-  let position = numberOf(last);
-  let revision = numberOf(lastRevision) - contents.length + 1;
-  for (let n = 1; n < contents.length; n += 1) position -= lengthAt(contents, n);
-  return contents.map((content, n) => {
-    if (n > 0) {
-      position += lengthAt(contents, n);
-      revision += 1;
-    }
-    return { ...content, position, stream, revision, created };
+  const lengths = contents.map(lengthOf);
+  // The place of the event before the first one.
+  let position = numberOf(last) - lengths.reduce((sum, length) => sum + length, 0);
+  let revision = numberOf(lastRevision) - contents.length;
+  return contents.map(({ id, type, isJson, data, metadata }, n) => {
+    position += lengths[n] ?? 0;
+    revision += 1;
+    return { position, stream, revision, id, type, created, isJson, data, metadata };
   });
-}
-
-function lengthAt(contents: readonly RecordedContent[], n: number): number {
-  const content = contents[n];
-  return content === undefined ? 0 : lengthOf(content);
 }
 
 function contentsIn(record: Uint8Array, stream: string): readonly RecordedContent[] {
