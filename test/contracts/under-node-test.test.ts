@@ -1,6 +1,6 @@
 // The exported contract suites under node:test: a good adapter passes, and a broken one fails.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -28,6 +28,10 @@ function run(append: string): Promise<{ readonly code: unknown; readonly stdout:
        return { store: { ...store, append }, cleanup: () => store[Symbol.asyncDispose]() };
      }, { ...ALL_PROMISES, isDurable: false });`,
   );
+  return runFile(file);
+}
+
+function runFile(file: string): Promise<{ readonly code: unknown; readonly stdout: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, ['--test-reporter=tap', file], (error, stdout) => {
       resolve({ code: error?.code ?? 0, stdout });
@@ -51,4 +55,19 @@ it('fails a store that does not check the expected revision', async () => {
   );
   expect(stdout).toContain('not ok');
   expect(code).toBe(1);
+});
+
+it('runs the test file that docs/embedding.md shows', async () => {
+  const document = readFileSync(new URL('../../docs/embedding.md', import.meta.url), 'utf8');
+  const blocks = [...document.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+  const snippet = blocks.find((code) => code.includes("import { test } from 'node:test'"));
+  const entry = new URL('../../src/index.ts', import.meta.url).href;
+  const file = join(folder, 'invoice.test.ts');
+  const code = snippet
+    ?.replace("'tocsin'", `'${entry}'`)
+    .replace("'tocsin/testing'", `'${testing}'`);
+  writeFileSync(file, code ?? '');
+  const { code: exitCode, stdout } = await runFile(file);
+  expect(stdout).toMatch(/^# pass 1$/m);
+  expect(exitCode).toBe(0);
 });

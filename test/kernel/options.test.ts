@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { deliveryProcesses, evaluationProcess, type DeliveryOptions } from '../../src/delivery.ts';
 import { isBlankText } from '../../src/domain/core/text.ts';
+import { bearerTokens, createHttpApp, createTokens } from '../../src/http.ts';
 import { defineTrigger, notify } from '../../src/index.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { fixedClock, inMemoryTocsin } from '../../src/testing.ts';
@@ -40,6 +41,24 @@ describe('a number out of range', () => {
       expect(evaluation).toThrow(expect.objectContaining(refused));
     },
   );
+
+  it.each(NUMBERS)('is refused as a rate or a size of the HTTP API: %s', async (n) => {
+    const { kernel, store } = await makeWorld();
+    const authenticate = bearerTokens(createTokens({ store }));
+    const number = n as number;
+    const app = (more: object) => () => createHttpApp({ kernel, authenticate, ...more });
+    const refusedAs = (name: string) =>
+      expect.objectContaining({
+        code: 'invalid_option',
+        message: expect.stringContaining(`${name} is `) as string,
+        hint: expect.stringMatching(/number from 0?[.\d]+ to \d/) as string,
+      }) as Error;
+    expect(app({ rate: { perSecond: 1, burst: number } })).toThrow(refusedAs('rate.burst'));
+    expect(app({ maxBodyBytes: number })).toThrow(refusedAs('maxBodyBytes'));
+    // Fewer than one request in a second is a rate.
+    const perSecond = number === 1.5 ? 1e9 : number;
+    expect(app({ rate: { perSecond, burst: 1 } })).toThrow(refusedAs('rate.perSecond'));
+  });
 
   it('is refused as a deadline, a timeout, a pace, a wait and a time', async () => {
     const { kernel, store } = await makeWorld();

@@ -14,6 +14,7 @@ import { userOf, type Authenticate } from './endpoint/caller.ts';
 import { refuse, refused, type Answer, type Endpoint } from './endpoint/endpoint.ts';
 import { openApiOf } from './endpoint/open-api.ts';
 import { reportRequest } from './endpoint/report-request.ts';
+import { checkedNumber } from '../../domain/core/options.ts';
 import { rateLimit, type ApiRate, type RateLimit } from './endpoint/rate-limit.ts';
 import {
   finished,
@@ -54,9 +55,12 @@ export type HttpAppOptions = {
    * OpenAPI document names it. Default: none.
    */
   readonly basePath?: string;
-  /** Rate limit of each token, and of each user over all tokens of the user. Default: 20 requests per second, 40 at once. */
+  /**
+   * Rate limit of each token, and of each user over all tokens of the user, each number up to 100,000. Default: 20
+   * requests per second, 40 at once.
+   */
   readonly rate?: ApiRate;
-  /** The largest body of a request, in bytes. Default: 32 KiB. */
+  /** The largest body of a request, in bytes, 1 to 2^31 - 1. Default: 32 KiB. */
   readonly maxBodyBytes?: number;
   /** Gets a line for each request at `info`: the access log. */
   readonly logger?: Logger;
@@ -84,11 +88,20 @@ type Shared = {
   readonly telemetry: Telemetry;
 };
 
+function checkNumbers({ rate = DEFAULT_RATE, maxBodyBytes }: HttpAppOptions): void {
+  checkedNumber('rate.perSecond', rate.perSecond, [0.001, 100_000], 'any');
+  checkedNumber('rate.burst', rate.burst, [1, 100_000]);
+  if (maxBodyBytes !== undefined) checkedNumber('maxBodyBytes', maxBodyBytes, [1, 2 ** 31 - 1]);
+}
+
 /**
  * Creates the API of a kernel. It refuses unknown fields, never reveals another user's data, and answers each
  * failure as `application/problem+json` with a stable `code`.
+ *
+ * @throws TocsinError `invalid_option` for a number that is out of range
  */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
+  checkNumbers(options);
   const { kernel, channels, deliveries, audit, notary, parked, authenticate } = options;
   const { rate = DEFAULT_RATE, logger = silentLogger, basePath = '' } = options;
   const { telemetry = noTelemetry, maxBodyBytes = DEFAULT_BODY_BYTES } = options;
