@@ -98,7 +98,7 @@ export async function apiWorld(
     audit: () => memoryAudit(store),
     notary: { head: () => undefined },
     parked: createParked({ store, state: () => ({ parked: () => [] }) }),
-    rate: { perSecond: 1_000_000, burst: 1_000_000 },
+    rate: { perSecond: 100_000, burst: 100_000 },
     ...more,
   });
   const token: ApiWorld['token'] = async (scopes, userId) => {

@@ -118,18 +118,26 @@ describe('a copy of the log that is in place for a moment', () => {
       return answers;
     };
     expect(await answersFrom(copy)).toEqual(['nak', 'nak']);
+    // The copy is in place for the append alone.
+    const third = await restoredFrom(await eventsOf(world.store));
+    expect(
+      await answersFrom({ ...world.store, append: (...call) => third.append(...call) }),
+    ).toEqual(['nak', 'nak']);
     expect(await answersFrom(world.store)).toEqual(['ack', 'ack']);
     expect(await accepted(world)).toBe(2);
   });
 
-  it('is the place of no call: an attempt that begins in it makes none', async () => {
+  it.each([
+    ['and is still there afterwards', false],
+    ['and is gone right afterwards', true],
+  ])('is the place of no call: an attempt that begins in it makes none, %s', async (_, isGone) => {
     await using world = await deliveryWorld();
     let inPlace: EventStore = world.store;
     const store: EventStore = {
       ...world.store,
       append: (...call) => inPlace.append(...call),
-      readStream: (...call) => inPlace.readStream(...call),
-      readAll: (...call) => inPlace.readAll(...call),
+      readStream: (...call) => (isGone ? world.store : inPlace).readStream(...call),
+      readAll: (...call) => (isGone ? world.store : inPlace).readAll(...call),
     };
     world.answers.push({ outcome: 'transient', code: '500', detail: '' });
     let refused = 0;

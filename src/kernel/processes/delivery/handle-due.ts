@@ -4,6 +4,7 @@ import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
 import { isJsonObject } from '../../../domain/core/json.ts';
 import { sealOf } from '../../../domain/core/personal.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
+import { deliveryCodec } from '../../../domain/delivery/events.ts';
 import { nextStep, type NextStep } from '../../../domain/delivery/next-step.ts';
 import { throttleMs } from '../../../domain/delivery/retry-schedule.ts';
 import type { DeliveryCommand } from '../../../domain/delivery/decide.ts';
@@ -158,7 +159,8 @@ async function makeAttempt(
   }
   const { leaseUntil } = started.data;
   // A fence in a copy of the log fences nothing: the same attempt would begin again in the log.
-  const isFenced = await isInLog(context, leaseUntil - CALL_MS, signal);
+  const isHeld = (): Promise<boolean> => holdsAttempt(context, stream, leaseUntil);
+  const isFenced = await isInLog(context, isHeld, leaseUntil - CALL_MS, signal);
   if (isFenced === false) throw otherLog();
   if (isFenced === undefined) {
     span.end({ attributes: { 'tocsin.outcome': 'log_away' } });
@@ -176,6 +178,25 @@ async function makeAttempt(
     void late.then((lateOutcome) => recordOutcome(context, recorded, lateOutcome));
   await recordOutcome(context, recorded, outcome, result.ok ? result.value.after : undefined);
   return wasMade ? outcome : undefined;
+}
+
+/** Nothing much comes behind the start of an attempt while it runs. */
+const LAST_FEW = { direction: 'backwards', maxCount: 4 } as const;
+
+/** Whether the stream has the start of an attempt; its lease recognises it. */
+async function holdsAttempt(
+  { records }: AttemptContext,
+  stream: string,
+  leaseUntil: number,
+): Promise<boolean> {
+  for await (const page of records.store.readStream(stream, LAST_FEW)) {
+    for (const recorded of page) {
+      const decoded = deliveryCodec.decode(recorded);
+      if (decoded.kind !== 'event' || decoded.event.type !== 'AttemptStarted') continue;
+      return decoded.event.data.leaseUntil === leaseUntil;
+    }
+  }
+  return false;
 }
 
 /** What a call needs at least of its lease, in milliseconds. */

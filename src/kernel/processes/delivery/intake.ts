@@ -14,12 +14,19 @@ import type {
 import { readControl } from '../../control/control.ts';
 import { silentReport, type Process, type ProcessReport } from '../due/process.ts';
 import { isOver } from '../../../domain/core/signals.ts';
-import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
+import { err, type Result } from '../../../domain/core/result.ts';
+import { changeDelivery, deliveryDecider, type DeliveryContext } from './delivery-decider.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import { judgeInTime, refuse, type ForgeryOptions, type Waiting } from './forged-messages.ts';
 import { recoverPassed, type PassedOptions } from './passed-requests.ts';
 import type { IsSameLog } from './known-log.ts';
-import { factsOf, readRequest, type FoundRequest } from './read-request.ts';
+import {
+  factsOf,
+  readRequest,
+  type FoundRequest,
+  type NoRequest,
+  type RequestLocation,
+} from './read-request.ts';
 
 export type IntakeOptions = DeliveryContext &
   ForgeryOptions & {
@@ -57,7 +64,7 @@ export function intakeProcess(options: IntakeOptions): Process {
           if (foreign > MAX_FOREIGN_CHECKS) throw otherStream(stream);
           return owner === 'ours' ? 'go' : 'wait';
         },
-        handle: (message) => intakeOfLog(options, message, signal, waiting),
+        handle: (message) => intakeMessage(options, message, signal, waiting),
         passed: (upTo) => recover(options, upTo, signal, report),
       });
     },
@@ -88,21 +95,6 @@ async function recover(
 
 const always = (): Promise<boolean> => Promise.resolve(true);
 
-/**
- * Answers a message only while its log is in place: a copy must not answer for the log. With the verdicts of a projection,
- * requests that a copy has answered are found again later, and the check is not needed.
- */
-async function intakeOfLog(
-  options: IntakeOptions,
-  message: RequestMessage,
-  signal: AbortSignal,
-  waiting: Waiting,
-): Promise<Acknowledgement> {
-  const answer = await intakeMessage(options, message, signal, waiting);
-  const { letThrough, isSameLog = always } = options;
-  return letThrough !== undefined || (await isSameLog()) ? answer : 'nak';
-}
-
 /** Takes one message in: the log decides whether its request is real, and evidence whether it was let through. */
 export async function intakeMessage(
   options: IntakeOptions,
@@ -118,16 +110,52 @@ export async function intakeMessage(
   });
   if (!location.success) return terminate(options, message, 'broken_headers');
   const { id, ...request } = location.data;
-  const found = await readRequest(options.store, options.kernel, request);
+  const found = await requestOf(options, id, request);
+  if (found === undefined) return 'nak';
   if (!found.ok) return terminate(options, message, found.error);
-  if (found.value.notificationId !== id) return terminate(options, message, 'other_id');
   if (found.value.request.mock) return terminate(options, message, 'mock');
   const judgement = await judgeInTime(options, message, found.value, signal, waiting);
   if (judgement === 'undecided') return 'nak';
   waiting.delete(message.sequence);
   if (judgement !== 'genuine') return refuse(options, message, id, judgement);
   await accept(options, found.value);
-  return 'ack';
+  return (await isRecorded(options, found.value)) ? 'ack' : 'nak';
+}
+
+/**
+ * The request that a message names. What a copy of the log does not hold, the log may: it is asked again after it was
+ * recognised.
+ *
+ * @returns `undefined` while another log is in place
+ */
+async function requestOf(
+  { store, kernel, isSameLog = always }: IntakeOptions,
+  id: string,
+  location: RequestLocation,
+): Promise<Result<FoundRequest, NoRequest | 'other_id'> | undefined> {
+  const read = async (): Promise<Result<FoundRequest, NoRequest | 'other_id'>> => {
+    const found = await readRequest(store, kernel, location);
+    return found.ok && found.value.notificationId !== id ? err('other_id') : found;
+  };
+  const found = await read();
+  if (found.ok) return found;
+  return (await isSameLog()) ? read() : undefined;
+}
+
+/**
+ * Whether a record is in the log, and not in a copy that was in its place. Where a projection has the verdicts, requests
+ * that only a copy has recorded are found again later, and nobody asks.
+ */
+async function isRecorded(
+  { store, kernel, letThrough, isSameLog }: IntakeOptions,
+  found: FoundRequest,
+): Promise<boolean> {
+  if (letThrough !== undefined || isSameLog === undefined) return true;
+  const { notificationId, request } = found;
+  // In this order: a copy that has the record was in place before.
+  if (!(await isSameLog())) return false;
+  const stream = deliveryStream(kernel, request.userId, notificationId);
+  return (await deliveryDecider.load(store, stream)).state !== undefined;
 }
 
 /** Creates the delivery record of a request, unless it exists. @returns true when it was created */

@@ -67,19 +67,22 @@ export function otherLog(): TocsinError {
 }
 
 /**
- * Whether what was just written is in the log, and not in a copy that was in its place; asked until an instant.
+ * Whether what was just written is in the log, and not in a copy that was in its place; asked until an instant. The log is
+ * recognised first and then asked: a copy that has what was written was in place before.
  *
+ * @param holds asks the log
  * @returns `undefined` when nobody knows: the store has gone away since
  */
 export async function isInLog(
   { isSameLog, runtime }: { readonly isSameLog?: IsSameLog | undefined; readonly runtime: Runtime },
+  holds: () => Promise<boolean>,
   until: Instant,
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   if (isSameLog === undefined) return true;
   for (let tries = 0; ; tries += 1) {
     try {
-      return await isSameLog();
+      return (await isSameLog()) && (await holds());
     } catch (error) {
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
     }
