@@ -8,6 +8,7 @@ import { changePolicies, createPolicies } from '../../src/kernel/control/policie
 import { endForChange } from '../../src/kernel/control/policy-end.ts';
 import { controlDecider, initialiseControl } from '../../src/kernel/control/control.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
+import { counting } from '../support/counting-store.ts';
 
 const TYPE = 'important_urgent_task';
 
@@ -15,36 +16,6 @@ function anchored(minutes: number) {
   const parsed = parsePolicy(`anchored ${minutes}m`);
   if (!parsed.ok) throw new Error('no policy');
   return parsed.value;
-}
-
-/** A store that counts the events it reads from streams, and can be replaced. */
-function counting(first: EventStore) {
-  let current = first;
-  let read = 0;
-  const store: EventStore = {
-    append: (...call) => current.append(...call),
-    readAll: (options) => current.readAll(options),
-    subscribeAll: (options) => current.subscribeAll(options),
-    async *readStream(stream, options) {
-      for await (const page of current.readStream(stream, options)) {
-        read += page.length;
-        yield page;
-      }
-    },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-  return {
-    store,
-    replace: (other: EventStore): void => {
-      current = other;
-    },
-    /** How many events the work reads. */
-    during: async <T>(work: () => Promise<T>): Promise<readonly [T, number]> => {
-      const before = read;
-      const result = await work();
-      return [result, read - before];
-    },
-  };
 }
 
 const contextOn = (store: EventStore) => ({ store, kernel: 'tocsin', runtime: systemRuntime() });

@@ -1,10 +1,10 @@
 // Waits for the evidence that a message is genuine, and refuses one that is not.
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { noTelemetry, type Telemetry } from '../../../domain/ports/telemetry.ts';
-import { readControl } from '../../control/control.ts';
+import { knownControl } from '../../control/known-control.ts';
 import type { DeliveryContext } from './delivery-decider.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
-import { judge, type Evidence, type Forgery } from './genuine.ts';
+import { judge, type Evidence, type Forgery, type ReadControl } from './genuine.ts';
 import type { FoundRequest } from './read-request.ts';
 import type { Acknowledgement, RequestMessage } from './request-queue.ts';
 
@@ -15,8 +15,21 @@ const FIRST_PAUSE_MS = 5;
 /** Messages that are remembered as waiting; an older one begins to wait again. */
 const MAX_WAITING = 10_000;
 
-/** When messages whose verdict is not known came first, by sequence; in milliseconds of the runtime. */
-export type Waiting = Map<bigint, number>;
+/** What a worker remembers from one message to the next. */
+export type Memory = {
+  /** When messages whose verdict is not known came first, by sequence; in milliseconds of the runtime. */
+  readonly waiting: Map<bigint, number>;
+  /** Reads what is new in the control stream: there may be many messages to judge, and each is judged several times. */
+  readonly readControl: ReadControl;
+};
+
+export function emptyMemory(options: Pick<ForgeryOptions, 'store' | 'kernel'>): Memory {
+  const control = knownControl(options);
+  return {
+    waiting: new Map(),
+    readControl: async () => (await control.read()).loaded.state,
+  };
+}
 
 export type ForgeryOptions = Evidence &
   Pick<DeliveryContext, 'store' | 'runtime'> & {
@@ -33,16 +46,15 @@ export async function judgeInTime(
   message: RequestMessage,
   found: FoundRequest,
   signal: AbortSignal | undefined,
-  waiting: Waiting,
+  { waiting, readControl }: Memory,
 ): Promise<'genuine' | 'undecided' | Forgery> {
-  const { store, kernel, keys, letThrough, runtime } = options;
+  const { keys, letThrough, runtime } = options;
   const evidence = { keys, letThrough };
-  const control = (): ReturnType<typeof readControl> => readControl(store, kernel);
   const startedAt = runtime.elapsed();
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const since = waiting.get(message.sequence) ?? startedAt;
     const mayWait = runtime.elapsed() - since < VERDICT_WAIT_IN_ALL_MS;
-    const judgement = await judge(message, found, evidence, control, mayWait);
+    const judgement = await judge(message, found, evidence, readControl, mayWait);
     if (judgement !== 'undecided' || signal?.aborted === true) return judgement;
     if (runtime.elapsed() - startedAt >= VERDICT_WAIT_MS) {
       if (waiting.size < MAX_WAITING) waiting.set(message.sequence, since);

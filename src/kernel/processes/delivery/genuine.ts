@@ -25,7 +25,7 @@ export type Forgery = 'not_let_through' | 'not_signed' | 'not_in_chain';
 export type Judgement = 'genuine' | 'undecided' | Forgery;
 
 /** The control stream as it is now; read only where it matters. */
-type ReadControl = () => Promise<ControlState>;
+export type ReadControl = () => Promise<ControlState>;
 
 /**
  * The signature proves a message at once. Without one, the verdict in the log does; where no projection can be asked, its

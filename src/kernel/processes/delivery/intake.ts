@@ -17,7 +17,13 @@ import { isOver } from '../../../domain/core/signals.ts';
 import { err, type Result } from '../../../domain/core/result.ts';
 import { changeDelivery, deliveryDecider, type DeliveryContext } from './delivery-decider.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
-import { judgeInTime, refuse, type ForgeryOptions, type Waiting } from './forged-messages.ts';
+import {
+  emptyMemory,
+  judgeInTime,
+  refuse,
+  type ForgeryOptions,
+  type Memory,
+} from './forged-messages.ts';
 import { recoverPassed, type PassedOptions } from './passed-requests.ts';
 import type { IsSameLog } from './known-log.ts';
 import {
@@ -54,7 +60,7 @@ export function intakeProcess(options: IntakeOptions): Process {
     name: 'delivery-intake',
     run(signal, report) {
       let foreign = 0;
-      const waiting: Waiting = new Map();
+      const memory = emptyMemory(options);
       return options.requests.run({
         signal,
         report,
@@ -64,7 +70,7 @@ export function intakeProcess(options: IntakeOptions): Process {
           if (foreign > MAX_FOREIGN_CHECKS) throw otherStream(stream);
           return owner === 'ours' ? 'go' : 'wait';
         },
-        handle: (message) => intakeMessage(options, message, signal, waiting),
+        handle: (message) => intakeMessage(options, message, signal, memory),
         passed: (upTo) => recover(options, upTo, signal, report),
       });
     },
@@ -100,7 +106,7 @@ export async function intakeMessage(
   options: IntakeOptions,
   message: RequestMessage,
   signal?: AbortSignal,
-  waiting: Waiting = new Map(),
+  memory: Memory = emptyMemory(options),
 ): Promise<Acknowledgement> {
   const { headers } = message;
   const location = RequestHeaders.safeParse({
@@ -114,9 +120,9 @@ export async function intakeMessage(
   if (found === undefined) return 'nak';
   if (!found.ok) return terminate(options, message, found.error);
   if (found.value.request.mock) return terminate(options, message, 'mock');
-  const judgement = await judgeInTime(options, message, found.value, signal, waiting);
+  const judgement = await judgeInTime(options, message, found.value, signal, memory);
   if (judgement === 'undecided') return 'nak';
-  waiting.delete(message.sequence);
+  memory.waiting.delete(message.sequence);
   if (judgement !== 'genuine') return refuse(options, message, id, judgement);
   await accept(options, found.value);
   return (await isRecorded(options, found.value)) ? 'ack' : 'nak';
