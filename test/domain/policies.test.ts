@@ -126,7 +126,8 @@ describe('decidePolicies, mute and unmute', () => {
 });
 
 describe('checkPolicy', () => {
-  const refusals: [string, object, RegExp][] = [
+  const refusals: [string, unknown, RegExp][] = [
+    ['a text', 'anchored 7d', /^policy must be an object, such as \{ kind: "anchored"/],
     [
       'a session without a maximum',
       { kind: 'session', gapMs: HOUR },

@@ -333,7 +333,7 @@ describe('defineTrigger', () => {
     ['channel', { channel: 'E-Mail' }],
     ['expiresIn', { expiresIn: '31d' }],
     ['expiresIn', { expiresIn: 'soon' }],
-    ['windowMs', { policy: { kind: 'anchored', windowMs: 0 } as const }],
+    ['policy.windowMs', { policy: { kind: 'anchored', windowMs: 0 } as const }],
   ])('names the field %s that is wrong', (field, more) => {
     expect(() => defineTrigger({ type: 'x', ...more })).toThrow(new RegExp(`"x": .*${field}`));
   });

@@ -126,7 +126,12 @@ export const PolicyInputSchema = z.discriminatedUnion(
     // Without a window there is nothing to divide, to measure or to bypass.
     z.strictObject({ kind: z.literal('none'), staleAfterMs: durationMs().optional() }),
   ],
-  { error: 'must be one of tumbling, anchored, rolling, session, none' },
+  {
+    error: ({ input }) =>
+      typeof input === 'object' && input !== null && !Array.isArray(input)
+        ? 'must be one of tumbling, anchored, rolling, session, none'
+        : 'must be an object, such as { kind: "anchored", windowMs: 604800000 }',
+  },
 );
 
 /** {@link PolicyInputSchema} before it is checked. */

@@ -120,6 +120,11 @@ export function defineTrigger<Input, Payload>(
   return complete(definition, (payload) => checkPayload(schema, payload, definition.type));
 }
 
+/** The issue with its path in the definition: `policy.kind` for `kind`. */
+function inPolicy({ field, message }: Issue): Issue {
+  return { field: field === 'policy' ? field : `policy.${field}`, message };
+}
+
 function complete<Payload>(
   definition: Parts<Payload>,
   check: (payload: Json | undefined) => PayloadResult<Payload>,
@@ -129,7 +134,7 @@ function complete<Payload>(
   const policy = wanted === undefined ? ok(undefined) : checkPolicy(wanted);
   const expiresInMs = expiresIn === undefined ? DEFAULT_EXPIRES_IN_MS : parseDuration(expiresIn);
   const issues = issuesIn({ ...facts, windowMs }, expiresInMs);
-  if (!policy.ok) throw invalid(facts.type, policy.error);
+  if (!policy.ok) throw invalid(facts.type, policy.error.map(inPolicy));
   if (issues.length > 0 || !isExpiry(expiresInMs)) throw invalid(facts.type, issues);
   const bound = (
     checked: Result<Payload, readonly Issue[]>,
