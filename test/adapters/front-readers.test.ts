@@ -117,8 +117,7 @@ const ofLarge = (isSubscription: boolean, events = 100) =>
 
 /** Subscriptions to large events that take nothing fill the bounds of a front. */
 async function filledFront() {
-  // Longer than this test’s own reader ever takes nothing on a busy machine.
-  const stalledMs = 2_000;
+  const stalledMs = 200;
   const bounds = { perConnection: 8 * MEBIBYTE, inAll: 16 * MEBIBYTE, stalledMs };
   const { port } = await aFront({ outgoing: bounds });
   await appendLarge(port, 3);
